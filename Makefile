@@ -1,0 +1,52 @@
+# Everything runs in .venv, which each target makes and keeps up to date by itself. Needed on the machine: Python 3.11
+# or newer, and make. `make demo` is the place to start.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# One job per core; tests are independent of each other.
+JOBS ?= auto
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint venv clean
+
+help:
+	@echo "make demo    generate a walk, play it through the virtual board, download it, print the report"
+	@echo "make test    all tests (the on-device VM included)"
+	@echo "make lint    ruff, mypy"
+	@echo "make venv    the environment for development, in $(VENV)"
+	@echo "make clean   remove all that make has made"
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "walktall needs Python 3.11 or newer; $(PYTHON) is older (set PYTHON=...)" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# The extras of the simulator are all that the demo needs; development adds the rest.
+$(VENV)/.sim: $(VENV)/.made pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[sim]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.made pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(VENV)/.sim $@
+
+# MicroPython's WebAssembly build, by the machine's Node or by PyPI's.
+$(VENV)/.vm: $(VENV)/.dev tests/vm/package.json tests/vm/package-lock.json
+	@$(BIN)/python tests/vm/install.py
+	@touch $@
+
+venv: $(VENV)/.dev $(VENV)/.vm
+
+test: venv
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --strict host_tools/walktall_host simulator/walktall_sim
+	@$(BIN)/mypy --config-file firmware/mypy.ini firmware/lib/walktall
+
+clean:
+	@rm -rf $(VENV) dist build tests/vm/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

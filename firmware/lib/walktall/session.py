@@ -1,0 +1,453 @@
+"""The running summary of one session: where each second went, how often it buzzed, whether the walker answered.
+
+The denominator is honest: every second that is told has exactly one class, and
+
+    wear_s == good_s + forward_s + back_s + side_s + (still, bend, jog, buzzing, charging, gap, unsure, snoozed, off body)
+
+holds after every call. A class that nobody knows is `unsure`. Seconds that nobody told are not counted, and a session
+that nears what its 16-bit seconds hold asks to be split (`must_split`) rather than saturate.
+
+All state lives in two standing int arrays, `fields` (the record, indexed by `records.S_...`) and `state` (what the
+record's means and thirds are made from), so that both can be written to a checkpoint and taken up after a loss of power.
+
+Sums stay small: a pitch is clamped to ±16000 cdeg and a session to 65535 s, and 16000 · 65535 < 2^30.
+
+It does not judge posture (detector) and does not know the time of day (device).
+"""
+
+from array import array
+
+try:
+    from micropython import const
+except ImportError:
+
+    def const(value):
+        return value
+
+
+from . import events
+from . import records as r
+
+# 100 steps/min is the threshold of moderate, "brisk" walking, 3 MET (CADENCE-Adults, docs/algorithm.md).
+BRISK_SPM = const(100)
+# A buzz is answered when the walker is back below the limit within 20 s; later, the buzz did not do it.
+ANSWER_LIMIT_S = const(20)
+SPLIT_S = const(64800)  # 18 h, well below 65535 s
+NOT_TOLD = const(255)  # of upright_first_pct, upright_last_pct: too little walking to compare
+# Each third needs a minute of judged walking before a comparison says anything.
+_THIRDS_MIN_S = const(180)
+_U16_MAX = const(65535)
+_PITCH_MAX_CDEG = const(16000)
+
+# `state`: private counters
+_OPEN = const(0)
+_CADENCE_SUM = const(1)
+_CADENCE_N = const(2)
+_PITCH_SUM = const(3)
+_PITCH_N = const(4)
+_SLOW_SUM = const(5)
+_SLOW_N = const(6)
+_BRISK_SUM = const(7)
+_BRISK_N = const(8)
+_GOOD_RUN_S = const(9)
+_PENDING_S = const(10)  # seconds left to answer the last buzz
+_ANSWER_SUM_DS = const(11)
+_FAULT = const(12)  # the fault that is open
+_LABEL = const(13)
+_STEPS_SEEN = const(14)  # the gait's total at the last second; -1 before the first one
+_IDLE_S = const(15)  # seconds since a walking one
+_WIDTH_S = const(16)  # judged walking seconds in one bucket
+_FILL_S = const(17)  # of the bucket being filled
+_BUCKET = const(18)  # which one is being filled
+_BUCKETS = const(19)  # from here: good seconds in each bucket
+_BUCKET_N = const(24)  # even: they are folded in pairs
+_BUCKET_S = const(15)  # the first width
+STATE_SIZE = const(19 + 24)
+
+# Where a second of each class is counted, in the order of the classes' codes.
+_CLASS_FIELD = (
+    r.S_UNSURE_S,  # CLASS_NONE: told without a class is unsure, never good
+    r.S_GOOD_S,
+    r.S_FORWARD_S,
+    r.S_BACK_S,
+    r.S_SIDE_S,
+    r.S_STILL_S,
+    r.S_BEND_S,
+    r.S_JOG_S,
+    r.S_BUZZING_S,
+    r.S_CHARGING_S,
+    r.S_GAP_S,
+    r.S_UNSURE_S,
+    r.S_SNOOZED_S,
+    r.S_OFF_BODY_S,
+)
+
+# Counts that a merge adds up.
+_ADDED = (
+    r.S_WEAR_S,
+    r.S_GOOD_S,
+    r.S_FORWARD_S,
+    r.S_BACK_S,
+    r.S_SIDE_S,
+    r.S_STILL_S,
+    r.S_BEND_S,
+    r.S_JOG_S,
+    r.S_BUZZING_S,
+    r.S_CHARGING_S,
+    r.S_GAP_S,
+    r.S_UNSURE_S,
+    r.S_SNOOZED_S,
+    r.S_OFF_BODY_S,
+    r.S_WALKING_S,
+    r.S_BRISK_S,
+    r.S_STEPS,
+    r.S_LEAN_EVENTS,
+    r.S_SLOUCH_EVENTS,
+    r.S_UNSURE_EVENTS,
+    r.S_BACK_EVENTS,
+    r.S_SIDE_EVENTS,
+    r.S_BUZZES,
+    r.S_ANSWERED,
+    r.S_IGNORED,
+    r.S_SLIPS,
+    r.S_DISCOMFORT_MARKS,
+    r.S_WRONG_MARKS,
+)
+
+
+def _rounded_mean(total, n):
+    """`total / n` rounded to nearest, 0 when there is nothing; floor division alone would lean to the negative."""
+    if not n:
+        return 0
+    if total < 0:
+        return -((-total + (n >> 1)) // n)
+    return (total + (n >> 1)) // n
+
+
+def _add_saturated(fields, index, amount):
+    """Add to a 16-bit count; it stops at 65535 instead of wrapping."""
+    total = fields[index] + amount
+    fields[index] = total if total < _U16_MAX else _U16_MAX
+
+
+class Session:
+    """One session's record as it grows. `start`, then `second` once a second and `event` as they come, then `finish`."""
+
+    def __init__(self):
+        self.fields = array("i", [0] * len(r.SESSION_FIELDS))
+        self.state = array("i", [0] * STATE_SIZE)
+        self._clear()
+
+    def _clear(self):
+        fields = self.fields
+        for index in range(len(fields)):
+            fields[index] = 0
+        state = self.state
+        for index in range(STATE_SIZE):
+            state[index] = 0
+        state[_WIDTH_S] = _BUCKET_S
+        state[_STEPS_SEEN] = -1
+        fields[r.S_UPRIGHT_FIRST_PCT] = NOT_TOLD
+        fields[r.S_UPRIGHT_LAST_PCT] = NOT_TOLD
+
+    @property
+    def open(self):
+        """True between `start` and `finish`."""
+        return self.state[_OPEN] != 0
+
+    @property
+    def idle_s(self):
+        """Seconds told since the last one of walking (or since the start)."""
+        return self.state[_IDLE_S]
+
+    @property
+    def must_split(self):
+        """True from 18 h on: finish this record and start another, before 16-bit seconds run out."""
+        return self.fields[r.S_WEAR_S] >= SPLIT_S
+
+    def start(self, seq, boot, utc_s, uptime_s, battery_mv):
+        """Begin a new record; what was there is gone.
+
+        :param int utc_s: seconds since 2020-01-01 UTC, 0 when the clock is not set
+        """
+        self._clear()
+        fields = self.fields
+        fields[r.S_SEQ] = seq
+        fields[r.S_BOOT] = boot
+        fields[r.S_START_UTC_S] = utc_s
+        fields[r.S_START_UPTIME_S] = uptime_s
+        fields[r.S_BATTERY_START_MV] = battery_mv
+        self.state[_OPEN] = 1
+
+    def take_up(self):
+        """Go on with `fields` and `state` as read from a checkpoint: after a boot the gait counts steps from 0 again."""
+        state = self.state
+        state[_OPEN] = 1
+        state[_STEPS_SEEN] = -1
+        state[_PENDING_S] = 0
+        state[_FAULT] = 0
+
+    def second(self, second_class, pitch_cdeg, roll_cdeg, cadence_spm, walking, steps_total):
+        """Count one second; once a second, allocates nothing.
+
+        :param int second_class: one of `events.CLASS_...`
+        :param int pitch_cdeg: mean pitch from upright of that second
+        :param int steps_total: the gait's running total of steps
+        """
+        state = self.state
+        fields = self.fields
+        if not state[_OPEN] or fields[r.S_WEAR_S] >= _U16_MAX:
+            return
+        if second_class < 0 or second_class > events.CLASS_OFF_BODY:
+            second_class = events.CLASS_UNSURE
+        fields[r.S_WEAR_S] += 1
+        fields[_CLASS_FIELD[second_class]] += 1
+
+        seen = state[_STEPS_SEEN]
+        if seen >= 0:
+            # A total that shrank was begun again.
+            _add_saturated(fields, r.S_STEPS, steps_total - seen if steps_total >= seen else steps_total)
+        state[_STEPS_SEEN] = steps_total
+
+        if state[_PENDING_S]:
+            state[_PENDING_S] -= 1
+            if not state[_PENDING_S]:
+                _add_saturated(fields, r.S_IGNORED, 1)
+
+        good = second_class == events.CLASS_GOOD
+        judged = events.CLASS_GOOD <= second_class <= events.CLASS_SIDE
+        # The longest good run is of good seconds alone: a fault ends it, a second left out neither adds nor ends.
+        if good:
+            state[_GOOD_RUN_S] += 1
+            if state[_GOOD_RUN_S] > fields[r.S_LONGEST_GOOD_S]:
+                fields[r.S_LONGEST_GOOD_S] = state[_GOOD_RUN_S]
+        elif judged:
+            state[_GOOD_RUN_S] = 0
+
+        if not walking or second_class == events.CLASS_GAP:
+            state[_IDLE_S] += 1
+            return
+        state[_IDLE_S] = 0
+        fields[r.S_WALKING_S] += 1
+        if cadence_spm > 0:
+            state[_CADENCE_SUM] += cadence_spm
+            state[_CADENCE_N] += 1
+            if cadence_spm >= BRISK_SPM:
+                fields[r.S_BRISK_S] += 1
+        if judged:
+            self._judged_walk(good, pitch_cdeg, cadence_spm)
+
+    def _judged_walk(self, good, pitch_cdeg, cadence_spm):
+        state = self.state
+        if pitch_cdeg > _PITCH_MAX_CDEG:
+            pitch_cdeg = _PITCH_MAX_CDEG
+        elif pitch_cdeg < -_PITCH_MAX_CDEG:
+            pitch_cdeg = -_PITCH_MAX_CDEG
+        state[_PITCH_SUM] += pitch_cdeg
+        state[_PITCH_N] += 1
+        if cadence_spm >= BRISK_SPM:
+            state[_BRISK_SUM] += pitch_cdeg
+            state[_BRISK_N] += 1
+        elif cadence_spm > 0:
+            state[_SLOW_SUM] += pitch_cdeg
+            state[_SLOW_N] += 1
+
+        bucket = state[_BUCKET]
+        if good:
+            state[_BUCKETS + bucket] += 1
+        state[_FILL_S] += 1
+        if state[_FILL_S] < state[_WIDTH_S]:
+            return
+        state[_FILL_S] = 0
+        bucket += 1
+        if bucket == _BUCKET_N:
+            # Full: fold neighbours together and go on with buckets twice as wide. Memory stays, detail halves.
+            bucket = _BUCKET_N >> 1
+            for index in range(bucket):
+                pair = _BUCKETS + 2 * index
+                state[_BUCKETS + index] = state[pair] + state[pair + 1]
+            for index in range(bucket, _BUCKET_N):
+                state[_BUCKETS + index] = 0
+            state[_WIDTH_S] *= 2
+        state[_BUCKET] = bucket
+
+    def event(self, code, fault, label, value):
+        """Count one event of the chain.
+
+        :param int value: of `RECOVERED`, ticks (250 ms) since the buzz that it answers
+        """
+        state = self.state
+        fields = self.fields
+        if not state[_OPEN]:
+            return
+        if code == events.BUZZ:
+            _add_saturated(fields, r.S_BUZZES, 1)
+            if state[_PENDING_S]:  # buzzed again: the one before was not answered
+                _add_saturated(fields, r.S_IGNORED, 1)
+            state[_PENDING_S] = ANSWER_LIMIT_S
+            if label:
+                state[_LABEL] = label
+        elif code == events.RECOVERED:
+            if state[_PENDING_S]:
+                state[_PENDING_S] = 0
+                if 0 <= value <= ANSWER_LIMIT_S * events.TICKS_PER_S:
+                    _add_saturated(fields, r.S_ANSWERED, 1)
+                    state[_ANSWER_SUM_DS] += value * 10 // events.TICKS_PER_S
+                else:
+                    _add_saturated(fields, r.S_IGNORED, 1)
+        elif code == events.FAULT_BEGIN:
+            self._close_fault(events.LABEL_NONE)
+            state[_FAULT] = fault
+            state[_LABEL] = label
+        elif code == events.FAULT_END:
+            self._close_fault(label)
+        elif code == events.STOPPED:
+            state[_PENDING_S] = 0  # who stops walking has neither answered nor ignored it
+        elif code == events.SLIP:
+            _add_saturated(fields, r.S_SLIPS, 1)
+        elif code == events.MARK:
+            _add_saturated(fields, r.S_DISCOMFORT_MARKS, 1)
+        elif code == events.WRONG:
+            _add_saturated(fields, r.S_WRONG_MARKS, 1)
+            state[_PENDING_S] = 0
+
+    def _close_fault(self, label):
+        state = self.state
+        fault = state[_FAULT]
+        if not fault:
+            return
+        if not label:
+            label = state[_LABEL]
+        state[_FAULT] = 0
+        state[_LABEL] = 0
+        if fault == events.BACK:
+            index = r.S_BACK_EVENTS
+        elif fault == events.SIDE:
+            index = r.S_SIDE_EVENTS
+        elif label == events.LEAN:
+            index = r.S_LEAN_EVENTS
+        elif label == events.SLOUCH:
+            index = r.S_SLOUCH_EVENTS
+        else:
+            index = r.S_UNSURE_EVENTS
+        _add_saturated(self.fields, index, 1)
+
+    def note_calibration(self, quality, walk_offset_cdeg):
+        """Put the calibration's quality and the learned walking offset into the record."""
+        self.fields[r.S_CALIBRATION_QUALITY] = quality
+        self.fields[r.S_WALK_OFFSET_CDEG] = walk_offset_cdeg
+
+    def note_rules(self, on_deg, off_deg, hold_s, mode, coaching):
+        """Put the rules that judged this session into the record."""
+        fields = self.fields
+        fields[r.S_ON_DEG] = on_deg
+        fields[r.S_OFF_DEG] = off_deg
+        fields[r.S_HOLD_S] = hold_s
+        fields[r.S_MODE] = mode
+        fields[r.S_COACHING] = coaching
+
+    def note_utc(self, utc_s):
+        """Date a record that began undated: it began `wear_s` ago, for every second since is counted."""
+        fields = self.fields
+        if utc_s > fields[r.S_WEAR_S] and not fields[r.S_START_UTC_S]:
+            fields[r.S_START_UTC_S] = utc_s - fields[r.S_WEAR_S]
+
+    def summarise(self):
+        """Bring means and thirds in `fields` up to now; the session goes on."""
+        state = self.state
+        fields = self.fields
+        fields[r.S_CADENCE_MEAN_SPM] = _rounded_mean(state[_CADENCE_SUM], state[_CADENCE_N])
+        fields[r.S_PITCH_MEAN_CDEG] = _rounded_mean(state[_PITCH_SUM], state[_PITCH_N])
+        fields[r.S_PITCH_SLOW_CDEG] = _rounded_mean(state[_SLOW_SUM], state[_SLOW_N])
+        fields[r.S_PITCH_BRISK_CDEG] = _rounded_mean(state[_BRISK_SUM], state[_BRISK_N])
+        fields[r.S_ANSWER_MEAN_DS] = _rounded_mean(state[_ANSWER_SUM_DS], fields[r.S_ANSWERED])
+        total_s = state[_BUCKET] * state[_WIDTH_S] + state[_FILL_S]
+        if total_s >= _THIRDS_MIN_S:
+            third_s = total_s // 3
+            fields[r.S_UPRIGHT_FIRST_PCT] = self._good_pct(0, third_s)
+            fields[r.S_UPRIGHT_LAST_PCT] = self._good_pct(total_s - third_s, total_s)
+
+    def _good_pct(self, from_s, to_s):
+        """Good share, 0..100, of the judged walking seconds `from_s` to `to_s`; a bucket across an edge counts in part."""
+        state = self.state
+        width_s = state[_WIDTH_S]
+        good_s = 0
+        for bucket in range(state[_BUCKET] + 1):
+            begin_s = bucket * width_s
+            length_s = width_s if bucket < state[_BUCKET] else state[_FILL_S]
+            low_s = from_s if from_s > begin_s else begin_s
+            high_s = to_s if to_s < begin_s + length_s else begin_s + length_s
+            if high_s > low_s:
+                good_s += _rounded_mean(state[_BUCKETS + bucket] * (high_s - low_s), length_s)
+        return _rounded_mean(100 * good_s, to_s - from_s)
+
+    def finish(self, utc_s, battery_mv):
+        """Close the record; `fields` is then what the journal keeps. A second call changes nothing."""
+        state = self.state
+        if not state[_OPEN]:
+            return
+        fields = self.fields
+        self._close_fault(events.LABEL_NONE)
+        self.note_utc(utc_s)
+        fields[r.S_BATTERY_END_MV] = battery_mv
+        self.summarise()
+        state[_OPEN] = 0
+        state[_PENDING_S] = 0  # the walk ended before the answer could: neither answered nor ignored
+
+
+def _weighted(a, a_weight, b, b_weight):
+    """Mean of two means by their weights, inside 31 bits: |a|, |b| <= 16000 and weights <= 65535 are halved together."""
+    while a_weight + b_weight > _U16_MAX:
+        a_weight >>= 1
+        b_weight >>= 1
+    return _rounded_mean(a * a_weight + b * b_weight, a_weight + b_weight)
+
+
+def merge_into(fields, later):
+    """Merge the finished short walk `later` into `fields`, the day's record of short walks; True when it fitted.
+
+    Counts add up, means are weighted by what they were taken over, the settings and calibration of the later walk stand.
+    Thirds of several walks mean nothing and become "not told". Refused, with nothing changed, when the sum would not fit.
+    """
+    if fields[r.S_WEAR_S] + later[r.S_WEAR_S] > SPLIT_S or fields[r.S_MERGED_WALKS] >= 254:
+        return False
+    walking_s = fields[r.S_WALKING_S]
+    later_walking_s = later[r.S_WALKING_S]
+    brisk_s = fields[r.S_BRISK_S]
+    later_brisk_s = later[r.S_BRISK_S]
+    fields[r.S_CADENCE_MEAN_SPM] = _weighted(
+        fields[r.S_CADENCE_MEAN_SPM], walking_s, later[r.S_CADENCE_MEAN_SPM], later_walking_s
+    )
+    fields[r.S_PITCH_MEAN_CDEG] = _weighted(
+        fields[r.S_PITCH_MEAN_CDEG], walking_s, later[r.S_PITCH_MEAN_CDEG], later_walking_s
+    )
+    fields[r.S_PITCH_BRISK_CDEG] = _weighted(
+        fields[r.S_PITCH_BRISK_CDEG], brisk_s, later[r.S_PITCH_BRISK_CDEG], later_brisk_s
+    )
+    fields[r.S_PITCH_SLOW_CDEG] = _weighted(
+        fields[r.S_PITCH_SLOW_CDEG], walking_s - brisk_s, later[r.S_PITCH_SLOW_CDEG], later_walking_s - later_brisk_s
+    )
+    fields[r.S_ANSWER_MEAN_DS] = _weighted(
+        fields[r.S_ANSWER_MEAN_DS], fields[r.S_ANSWERED], later[r.S_ANSWER_MEAN_DS], later[r.S_ANSWERED]
+    )
+    for index in _ADDED:
+        _add_saturated(fields, index, later[index])
+    if later[r.S_LONGEST_GOOD_S] > fields[r.S_LONGEST_GOOD_S]:
+        fields[r.S_LONGEST_GOOD_S] = later[r.S_LONGEST_GOOD_S]
+    fields[r.S_UPRIGHT_FIRST_PCT] = NOT_TOLD
+    fields[r.S_UPRIGHT_LAST_PCT] = NOT_TOLD
+    # 0 stands for a record of one walk that was never merged.
+    fields[r.S_MERGED_WALKS] = (fields[r.S_MERGED_WALKS] or 1) + (later[r.S_MERGED_WALKS] or 1)
+    for index in (
+        r.S_WALK_OFFSET_CDEG,
+        r.S_CALIBRATION_QUALITY,
+        r.S_BATTERY_END_MV,
+        r.S_ON_DEG,
+        r.S_OFF_DEG,
+        r.S_HOLD_S,
+        r.S_MODE,
+        r.S_COACHING,
+    ):
+        fields[index] = later[index]
+    fields[r.S_FLAGS] |= later[r.S_FLAGS]
+    return True

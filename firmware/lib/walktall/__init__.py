@@ -1,6 +1,7 @@
-"""Walktall: the device. The same files run on CircuitPython, MicroPython and CPython.
+"""Walktall: the posture clip's own code, the same files on the board, in the simulator and under the host's tool.
 
-The version is stated here and nowhere else: the wheel, the device's greeting and ``walktall --version`` read it.
+It imports nothing: a module of the package is imported by name (``from walktall import records``), and those that a
+board does not need stay unloaded.
 """
 
 __version__ = "0.1.0"

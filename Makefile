@@ -25,11 +25,11 @@ $(VENV)/.made:
 
 # The extras of the simulator are all that the demo needs; development adds the rest.
 $(VENV)/.sim: $(VENV)/.made pyproject.toml
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[sim]'
+	@$(BIN)/python -m pip install -qq --editable '.[sim]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.made pyproject.toml
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -m pip install -qq --editable '.[dev]'
 	@touch $(VENV)/.sim $@
 
 # MicroPython's WebAssembly build, by the machine's Node or by PyPI's.

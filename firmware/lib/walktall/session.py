@@ -2,13 +2,14 @@
 
 The denominator is honest: every second that is told has exactly one class, and
 
-    wear_s == good_s + forward_s + back_s + side_s + (still, bend, jog, buzzing, charging, gap, unsure, snoozed, off body)
+    wear_s == good_s + forward_s + back_s + side_s
+              + (still, bend, jog, buzzing, charging, gap, unsure, snoozed, off body)
 
 holds after every call. A class that nobody knows is `unsure`. Seconds that nobody told are not counted, and a session
 that nears what its 16-bit seconds hold asks to be split (`must_split`) rather than saturate.
 
 All state lives in two standing int arrays, `fields` (the record, indexed by `records.S_...`) and `state` (what the
-record's means and thirds are made from), so that both can be written to a checkpoint and taken up after a loss of power.
+record's means and thirds are made from), so that both can go into a checkpoint and be taken up after a loss of power.
 
 Sums stay small: a pitch is clamped to ±16000 cdeg and a session to 65535 s, and 16000 · 65535 < 2^30.
 
@@ -32,11 +33,11 @@ from . import records as r
 BRISK_SPM = const(100)
 # A buzz is answered when the walker is back below the limit within 20 s; later, the buzz did not do it.
 ANSWER_LIMIT_S = const(20)
-SPLIT_S = const(64800)  # 18 h, well below 65535 s
-NOT_TOLD = const(255)  # of upright_first_pct, upright_last_pct: too little walking to compare
 # Each third needs a minute of judged walking before a comparison says anything.
 _THIRDS_MIN_S = const(180)
 _U16_MAX = const(65535)
+_STEPS_MAX = const(0xFFFFFF)
+_WALKS_MAX = const(255)
 _PITCH_MAX_CDEG = const(16000)
 
 # `state`: private counters
@@ -59,28 +60,11 @@ _IDLE_S = const(15)  # seconds since a walking one
 _WIDTH_S = const(16)  # judged walking seconds in one bucket
 _FILL_S = const(17)  # of the bucket being filled
 _BUCKET = const(18)  # which one is being filled
-_BUCKETS = const(19)  # from here: good seconds in each bucket
+_TAIL = const(19)  # from here, by class: seconds since the last one walked or judged
+_BUCKETS = const(33)  # from here: good seconds in each bucket
 _BUCKET_N = const(24)  # even: they are folded in pairs
 _BUCKET_S = const(15)  # the first width
-STATE_SIZE = const(19 + 24)
-
-# Where a second of each class is counted, in the order of the classes' codes.
-_CLASS_FIELD = (
-    r.S_UNSURE_S,  # CLASS_NONE: told without a class is unsure, never good
-    r.S_GOOD_S,
-    r.S_FORWARD_S,
-    r.S_BACK_S,
-    r.S_SIDE_S,
-    r.S_STILL_S,
-    r.S_BEND_S,
-    r.S_JOG_S,
-    r.S_BUZZING_S,
-    r.S_CHARGING_S,
-    r.S_GAP_S,
-    r.S_UNSURE_S,
-    r.S_SNOOZED_S,
-    r.S_OFF_BODY_S,
-)
+STATE_SIZE = const(33 + 24)
 
 # Counts that a merge adds up.
 _ADDED = (
@@ -112,6 +96,21 @@ _ADDED = (
     r.S_SLIPS,
     r.S_DISCOMFORT_MARKS,
     r.S_WRONG_MARKS,
+    r.S_SILENT_S,
+    r.S_SILENT_FORWARD_S,
+    r.S_CUES,
+)
+# What stands in a merged record as the later walk left it.
+_LATER = (
+    r.S_WALK_OFFSET_CDEG,
+    r.S_CALIBRATION_QUALITY,
+    r.S_BATTERY_END_MV,
+    r.S_ON_DEG,
+    r.S_OFF_DEG,
+    r.S_HOLD_S,
+    r.S_MODE,
+    r.S_COACHING,
+    r.S_FW_VERSION,
 )
 
 
@@ -131,10 +130,12 @@ def _add_saturated(fields, index, amount):
 
 
 class Session:
-    """One session's record as it grows. `start`, then `second` once a second and `event` as they come, then `finish`."""
+    """One session's record as it grows: `start`, `second` once a second and `event` as they come, `finish`."""
 
     def __init__(self):
-        self.fields = array("i", [0] * len(r.SESSION_FIELDS))
+        self.fields = r.new_session_fields()
+        #: Set by the chain while a trial keeps the motor silent (settings, `coaching=trial`).
+        self.silent = 0
         self.state = array("i", [0] * STATE_SIZE)
         self._clear()
 
@@ -147,8 +148,8 @@ class Session:
             state[index] = 0
         state[_WIDTH_S] = _BUCKET_S
         state[_STEPS_SEEN] = -1
-        fields[r.S_UPRIGHT_FIRST_PCT] = NOT_TOLD
-        fields[r.S_UPRIGHT_LAST_PCT] = NOT_TOLD
+        fields[r.S_UPRIGHT_FIRST_PCT] = r.NOT_TOLD
+        fields[r.S_UPRIGHT_LAST_PCT] = r.NOT_TOLD
 
     @property
     def open(self):
@@ -157,13 +158,13 @@ class Session:
 
     @property
     def idle_s(self):
-        """Seconds told since the last one of walking (or since the start)."""
+        """Seconds told since the last one that was walked or judged (or since the start)."""
         return self.state[_IDLE_S]
 
     @property
     def must_split(self):
         """True from 18 h on: finish this record and start another, before 16-bit seconds run out."""
-        return self.fields[r.S_WEAR_S] >= SPLIT_S
+        return self.fields[r.S_WEAR_S] >= r.SESSION_SPLIT_S
 
     def start(self, seq, boot, utc_s, uptime_s, battery_mv):
         """Begin a new record; what was there is gone.
@@ -177,15 +178,17 @@ class Session:
         fields[r.S_START_UTC_S] = utc_s
         fields[r.S_START_UPTIME_S] = uptime_s
         fields[r.S_BATTERY_START_MV] = battery_mv
+        fields[r.S_FW_VERSION] = r.version_number()
         self.state[_OPEN] = 1
 
     def take_up(self):
-        """Go on with `fields` and `state` as read from a checkpoint: after a boot the gait counts steps from 0 again."""
+        """Go on with `fields` and `state` as read from a checkpoint; after a boot the gait counts steps from 0."""
         state = self.state
         state[_OPEN] = 1
         state[_STEPS_SEEN] = -1
         state[_PENDING_S] = 0
         state[_FAULT] = 0
+        self.note_flag(r.FLAG_RESUMED)
 
     def second(self, second_class, pitch_cdeg, roll_cdeg, cadence_spm, walking, steps_total):
         """Count one second; once a second, allocates nothing.
@@ -198,15 +201,17 @@ class Session:
         fields = self.fields
         if not state[_OPEN] or fields[r.S_WEAR_S] >= _U16_MAX:
             return
-        if second_class < 0 or second_class > events.CLASS_OFF_BODY:
-            second_class = events.CLASS_UNSURE
+        if second_class <= events.CLASS_NONE or second_class > events.CLASS_OFF_BODY:
+            second_class = events.CLASS_UNSURE  # told without a class that exists: never good
         fields[r.S_WEAR_S] += 1
-        fields[_CLASS_FIELD[second_class]] += 1
+        fields[r.S_CLASS_BASE + second_class] += 1
 
         seen = state[_STEPS_SEEN]
         if seen >= 0:
             # A total that shrank was begun again.
-            _add_saturated(fields, r.S_STEPS, steps_total - seen if steps_total >= seen else steps_total)
+            fields[r.S_STEPS] += steps_total - seen if steps_total >= seen else steps_total
+            if fields[r.S_STEPS] > _STEPS_MAX:
+                fields[r.S_STEPS] = _STEPS_MAX
         state[_STEPS_SEEN] = steps_total
 
         if state[_PENDING_S]:
@@ -215,7 +220,8 @@ class Session:
                 _add_saturated(fields, r.S_IGNORED, 1)
 
         good = second_class == events.CLASS_GOOD
-        judged = events.CLASS_GOOD <= second_class <= events.CLASS_SIDE
+        judged = second_class <= events.CLASS_SIDE
+        walked = walking and second_class != events.CLASS_GAP
         # The longest good run is of good seconds alone: a fault ends it, a second left out neither adds nor ends.
         if good:
             state[_GOOD_RUN_S] += 1
@@ -224,10 +230,16 @@ class Session:
         elif judged:
             state[_GOOD_RUN_S] = 0
 
-        if not walking or second_class == events.CLASS_GAP:
+        if judged or walked:
+            if state[_IDLE_S]:
+                state[_IDLE_S] = 0
+                for index in range(_TAIL, _BUCKETS):
+                    state[index] = 0
+        else:
             state[_IDLE_S] += 1
+            state[_TAIL + second_class] += 1
+        if not walked:
             return
-        state[_IDLE_S] = 0
         fields[r.S_WALKING_S] += 1
         if cadence_spm > 0:
             state[_CADENCE_SUM] += cadence_spm
@@ -235,6 +247,10 @@ class Session:
             if cadence_spm >= BRISK_SPM:
                 fields[r.S_BRISK_S] += 1
         if judged:
+            if self.silent:
+                fields[r.S_SILENT_S] += 1
+                if second_class == events.CLASS_FORWARD:
+                    fields[r.S_SILENT_FORWARD_S] += 1
             self._judged_walk(good, pitch_cdeg, cadence_spm)
 
     def _judged_walk(self, good, pitch_cdeg, cadence_spm):
@@ -305,6 +321,9 @@ class Session:
             state[_PENDING_S] = 0  # who stops walking has neither answered nor ignored it
         elif code == events.SLIP:
             _add_saturated(fields, r.S_SLIPS, 1)
+            self.note_flag(r.FLAG_SLIPPED)
+        elif code == events.CUE:
+            _add_saturated(fields, r.S_CUES, 1)
         elif code == events.MARK:
             _add_saturated(fields, r.S_DISCOMFORT_MARKS, 1)
         elif code == events.WRONG:
@@ -337,6 +356,10 @@ class Session:
         self.fields[r.S_CALIBRATION_QUALITY] = quality
         self.fields[r.S_WALK_OFFSET_CDEG] = walk_offset_cdeg
 
+    def note_flag(self, flag):
+        """Set one of `records.FLAG_...` in the record."""
+        self.fields[r.S_FLAGS] |= flag
+
     def note_rules(self, on_deg, off_deg, hold_s, mode, coaching):
         """Put the rules that judged this session into the record."""
         fields = self.fields
@@ -347,10 +370,28 @@ class Session:
         fields[r.S_COACHING] = coaching
 
     def note_utc(self, utc_s):
-        """Date a record that began undated: it began `wear_s` ago, for every second since is counted."""
+        """Date a record that began undated: it began `wear_s` ago, for every second since is counted.
+
+        :param int utc_s: seconds since 2020-01-01 UTC, 0 when the clock is not set (then nothing happens)
+        """
         fields = self.fields
         if utc_s > fields[r.S_WEAR_S] and not fields[r.S_START_UTC_S]:
             fields[r.S_START_UTC_S] = utc_s - fields[r.S_WEAR_S]
+            self.note_flag(r.FLAG_CLOCK_SET)
+
+    def cut_idle(self):
+        """Take the seconds since the last walk off the record: for a session that ends because the walk is over.
+
+        Gaps stay: that a sensor failed has to be told. wear_s stays the sum of its parts.
+        """
+        state = self.state
+        fields = self.fields
+        for second_class in range(1, events.CLASS_OFF_BODY + 1):
+            if second_class != events.CLASS_GAP:
+                fields[r.S_CLASS_BASE + second_class] -= state[_TAIL + second_class]
+                fields[r.S_WEAR_S] -= state[_TAIL + second_class]
+            state[_TAIL + second_class] = 0
+        state[_IDLE_S] = 0
 
     def summarise(self):
         """Bring means and thirds in `fields` up to now; the session goes on."""
@@ -368,7 +409,7 @@ class Session:
             fields[r.S_UPRIGHT_LAST_PCT] = self._good_pct(total_s - third_s, total_s)
 
     def _good_pct(self, from_s, to_s):
-        """Good share, 0..100, of the judged walking seconds `from_s` to `to_s`; a bucket across an edge counts in part."""
+        """Good share, 0..100, of the judged walking seconds `from_s` to `to_s`; a bucket on an edge counts in part."""
         state = self.state
         width_s = state[_WIDTH_S]
         good_s = 0
@@ -389,6 +430,8 @@ class Session:
         fields = self.fields
         self._close_fault(events.LABEL_NONE)
         self.note_utc(utc_s)
+        if fields[r.S_WEAR_S] < r.SHORT_WALK_S:
+            self.note_flag(r.FLAG_SHORT)
         fields[r.S_BATTERY_END_MV] = battery_mv
         self.summarise()
         state[_OPEN] = 0
@@ -396,7 +439,7 @@ class Session:
 
 
 def _weighted(a, a_weight, b, b_weight):
-    """Mean of two means by their weights, inside 31 bits: |a|, |b| <= 16000 and weights <= 65535 are halved together."""
+    """Mean of two means by their weights, inside 31 bits: |a|, |b| <= 16000, and the weights halve until they fit."""
     while a_weight + b_weight > _U16_MAX:
         a_weight >>= 1
         b_weight >>= 1
@@ -406,10 +449,11 @@ def _weighted(a, a_weight, b, b_weight):
 def merge_into(fields, later):
     """Merge the finished short walk `later` into `fields`, the day's record of short walks; True when it fitted.
 
-    Counts add up, means are weighted by what they were taken over, the settings and calibration of the later walk stand.
-    Thirds of several walks mean nothing and become "not told". Refused, with nothing changed, when the sum would not fit.
+    Counts add up, means are weighted by what they were taken over, settings and calibration are the later walk's.
+    Thirds of several walks mean nothing and become "not told". Refused, with nothing changed, when it would not fit.
     """
-    if fields[r.S_WEAR_S] + later[r.S_WEAR_S] > SPLIT_S or fields[r.S_MERGED_WALKS] >= 254:
+    walks = (fields[r.S_MERGED_WALKS] or 1) + (later[r.S_MERGED_WALKS] or 1)
+    if fields[r.S_WEAR_S] + later[r.S_WEAR_S] > r.SESSION_SPLIT_S or walks > _WALKS_MAX:
         return False
     walking_s = fields[r.S_WALKING_S]
     later_walking_s = later[r.S_WALKING_S]
@@ -434,20 +478,12 @@ def merge_into(fields, later):
         _add_saturated(fields, index, later[index])
     if later[r.S_LONGEST_GOOD_S] > fields[r.S_LONGEST_GOOD_S]:
         fields[r.S_LONGEST_GOOD_S] = later[r.S_LONGEST_GOOD_S]
-    fields[r.S_UPRIGHT_FIRST_PCT] = NOT_TOLD
-    fields[r.S_UPRIGHT_LAST_PCT] = NOT_TOLD
+    fields[r.S_UPRIGHT_FIRST_PCT] = r.NOT_TOLD
+    fields[r.S_UPRIGHT_LAST_PCT] = r.NOT_TOLD
     # 0 stands for a record of one walk that was never merged.
-    fields[r.S_MERGED_WALKS] = (fields[r.S_MERGED_WALKS] or 1) + (later[r.S_MERGED_WALKS] or 1)
-    for index in (
-        r.S_WALK_OFFSET_CDEG,
-        r.S_CALIBRATION_QUALITY,
-        r.S_BATTERY_END_MV,
-        r.S_ON_DEG,
-        r.S_OFF_DEG,
-        r.S_HOLD_S,
-        r.S_MODE,
-        r.S_COACHING,
-    ):
+    fields[r.S_MERGED_WALKS] = walks
+    for index in _LATER:
         fields[index] = later[index]
-    fields[r.S_FLAGS] |= later[r.S_FLAGS]
+    short = fields[r.S_FLAGS] & later[r.S_FLAGS] & r.FLAG_SHORT
+    fields[r.S_FLAGS] = ((fields[r.S_FLAGS] | later[r.S_FLAGS]) & ~r.FLAG_SHORT) | short | r.FLAG_MERGED
     return True

@@ -248,6 +248,22 @@ class Table:
                 return i
         return -1
 
+    def new_values(self):
+        """A list of zeros, empty bytes and empty texts, one for each field, for ``unpack_into`` to fill."""
+        values = [0] * self.count
+        for i in range(self.count):
+            if self.types[i] == _BYTES:
+                values[i] = "" if self.text[i] else b""
+        return values
+
+    def fitting(self, size):
+        """How many whole fields from the first lie in ``size`` bytes: a later version of a message only appends."""
+        for i in range(self.count):
+            size -= self.widths[i]
+            if size < 0:
+                return i
+        return self.count
+
     def bounds(self, i):
         """Least and greatest value, in the field's unit, that field ``i`` holds; (0, 0) for bytes."""
         kind = self.types[i]

@@ -1,8 +1,8 @@
 """The walker's settings: small integers, each with its limits, in one table that only grows at its end.
 
 An index is a promise: it is what lies in the journal and what goes over the wire. A setting is never removed or moved;
-one that a later firmware added is kept, unread, by an older one. A refused value changes nothing, and ``why`` says in one
-line what was wrong with it.
+one that a later firmware added is kept, unread, by an older one. A refused value changes nothing, and ``why`` says in
+one line what was wrong with it.
 
 It does not hold wiring (``settings.toml`` does) and does not act on anything (``chain.configure`` does). What a setting
 means in words stands in :mod:`walktall.meanings`, which no board imports.
@@ -99,7 +99,7 @@ CHOICES = (
 #: Source: docs/algorithm.md, alarm quality.
 PRESETS = ((0, 0), (8, 5), (15, 11))
 
-#: (less, greater): the first must stay below the second, or a fault could not end, or a repeat come before the last one.
+#: (less, greater): the first stays below the second, else a fault could not end, or a repeat came before the last one.
 ORDERED = (
     (SET_OFF_DEG, SET_ON_DEG),
     (SET_BACK_OFF_DEG, SET_BACK_ON_DEG),
@@ -233,6 +233,21 @@ class Settings:
         self.why = ""
         return True
 
+    def set_together(self, pairs):
+        """Set several (index, value) at once, checked when all are in place; False, with nothing changed, when refused.
+
+        The limits 12/8 become 8/5 whichever comes first.
+        """
+        old = self.snapshot()
+        for index, value in pairs:
+            if not self.assign(index, value):
+                self.restore(old)
+                return False
+        if not self.check():
+            self.restore(old)
+            return False
+        return True
+
     def check(self):
         """True when the values fit together; else ``why`` says which two do not."""
         for less, greater in ORDERED:
@@ -289,7 +304,8 @@ class Settings:
     def unpack_from(self, buf, offset):
         """Offset behind the packed settings, or -1, with every default in force, when they are of another make.
 
-        A value out of its limits, or a pair that does not fit together, falls back to its default; ``defaulted`` says so.
+        A value out of its limits, or a pair that does not fit together, falls back to its default, and ``defaulted``
+        says so.
         """
         self.reset()
         self.defaulted = False

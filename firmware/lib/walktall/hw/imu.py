@@ -1,0 +1,379 @@
+"""Motion sensor: raw counts from the FIFO of an LSM6DS3TR-C or an LSM6DSOX, at 52 Hz, +-4 g, +-500 dps.
+
+Adafruit's driver identifies and configures the chip. What it lacks is here: block data update (it writes the wrong
+bit), the FIFO, raw counts, a bound on its wait for the reset, and a way to see that the chip has quietly lost its
+settings.
+
+``drain()`` fills ``counts`` with up to ``MAX_SAMPLES`` samples in the order ax ay az gx gy gz and allocates nothing;
+call it again until it returns 0. It does not know what time it is: how many samples are missing after ``overrun`` is
+for the caller to say, who knows when it last looked. It judges no value either: frozen or saturated samples pass
+through.
+
+Scale: 1 g = 8197 counts (0.122 mg a count), 1 dps = 57.14 counts (17.5 mdps a count): datasheets, table 3.
+Registers: ST's ``lsm6ds3tr-c_reg.h``, ``lsm6dsox_reg.h``.
+"""
+
+import time
+from array import array
+
+try:
+    from micropython import const
+except ImportError:
+
+    def const(value):
+        """MicroPython folds it, CPython does not know it."""
+        return value
+
+
+MAX_SAMPLES = 32
+
+_ADDRESS = const(0x6A)
+_ID_TRC = const(0x6A)
+_ID_SOX = const(0x6C)
+
+_WHO_AM_I = const(0x0F)
+_CTRL3_C = const(0x12)
+_FIFO_CTRL = const(0x06)
+_FIFO_MODE = const(0x0A)
+_FIFO_STATUS = const(0x3A)
+_FIFO_DATA_TRC = const(0x3E)
+_FIFO_DATA_SOX = const(0x78)
+
+# CTRL1_XL 10h: ODR 0011 (52 Hz), FS 10 (+-4 g). CTRL2_G 11h: ODR 0011, FS 01 (+-500 dps).
+# CTRL3_C 12h: BDU (bit 6), IF_INC (bit 2). With WHO_AM_I before them this is what 0Fh..12h must read.
+_CTRL1 = const(0x38)
+_CTRL2 = const(0x34)
+_CTRL3 = const(0x44)
+# FIFO_CTRL5 (TR-C) 0Ah: rate 0011 in bits 6:3, mode 110 (continuous). FIFO_CTRL4 (OX) 0Ah: mode 110.
+_MODE_TRC = const(0x1E)
+_MODE_SOX = const(0x06)
+# FIFO_CTRL3: TR-C 08h no decimation (001) for both; OX 09h batch both at 52 Hz (0011).
+_BATCH_TRC = const(0x09)
+_BATCH_SOX = const(0x33)
+
+# Flags in FIFO_STATUS2 3Bh: overrun is bit 6 in both.
+_OVERRUN = const(0x40)
+_WORDS_TRC = const(2048)
+_TAG_GYRO = const(1)
+_TAG_ACCEL = const(2)
+_NONE = const(4)  # no time slot: TAG_CNT is 0..3
+
+# SW_RESET takes 50 us; the poll waits 1 ms a turn.
+_RESET_POLLS = const(20)
+
+
+class Imu:
+    """A motion sensor on an I2C bus.
+
+    :param open_bus: returns a ``busio.I2C``; called again after a power cycle, because a bus whose pull-ups were
+        switched off with the chip has to be made anew
+    :param int address: 0x6A, or 0x6B where SDO is high
+    :param power: digital output with ``.value`` that feeds chip and pull-ups, or None
+    :param sleep: seconds to wait, as ``time.sleep``
+    :param tuple drivers: classes for WHO_AM_I 6A and 6C; Adafruit's if None
+    """
+
+    def __init__(self, open_bus, address=_ADDRESS, power=None, sleep=time.sleep, drivers=None):
+        self._open_bus = open_bus
+        self._address = address
+        self._power = power
+        self._sleep = sleep
+        self._drivers = drivers
+        self._bus = None
+        self._device = None
+        self.driver = None
+        self.who_am_i = 0
+        self.counts = array("h", bytes(2 * 6 * MAX_SAMPLES))
+        self.overrun = False
+        self.n_bad_words = 0
+        self._tagged = False
+        # Standing buffers. The views are cut once: a slice costs heap.
+        self._reg = bytearray(1)
+        self._two = bytearray(2)
+        self._status = bytearray(4)
+        self._control = bytearray(5)
+        self._words = bytearray(14 * MAX_SAMPLES)
+        # Half a sample of the OX waiting for its other half, with its time slot.
+        self._slot_gyro = _NONE
+        self._slot_accel = _NONE
+        self._half = array("h", bytes(12))
+
+    def start(self):
+        """Find, reset and configure the chip, and start its FIFO.
+
+        :raises OSError: nobody answers, or the bus is stuck
+        :raises RuntimeError: another chip, or one that does not come out of its reset
+        """
+        self.stop()
+        if self._power is not None and not self._power.value:
+            self._power.value = True
+            self._sleep(0.05)
+        self._bus = self._open_bus()
+        self.who_am_i = self._probe()
+        cls = self._driver_class(self.who_am_i)
+        self.driver = cls(self._bus, self._address)
+        self._device = self.driver.i2c_device
+        self._configure()
+
+    def stop(self):
+        """Close the bus and forget the chip. Safe at any time."""
+        bus = self._bus
+        self._bus = None
+        self._device = None
+        self.driver = None
+        if bus is not None:
+            try:
+                bus.unlock()
+            except (OSError, ValueError, RuntimeError):
+                pass
+            bus.deinit()
+
+    def power_cycle(self):
+        """Take the chip's power away for 50 ms and start again; without a power pin only start again.
+
+        :raises OSError: as ``start``
+        :raises RuntimeError: as ``start``
+        """
+        self.stop()
+        if self._power is not None:
+            self._power.value = False
+            self._sleep(0.05)
+            self._power.value = True
+            self._sleep(0.05)
+        self.start()
+
+    def _probe(self):
+        """WHO_AM_I, after a reset that is known to end.
+
+        The driver polls SW_RESET without a bound, and takes the lock without one: both are tried here first.
+        """
+        if not self._bus.try_lock():
+            raise OSError(16)  # EBUSY
+        try:
+            self._reg[0] = _WHO_AM_I
+            self._bus.writeto_then_readfrom(self._address, self._reg, self._two, in_end=1)
+            who_am_i = self._two[0]
+            if who_am_i != _ID_TRC and who_am_i != _ID_SOX:
+                raise RuntimeError("motion sensor: unknown WHO_AM_I " + hex(who_am_i))
+            self._two[0] = _CTRL3_C
+            self._two[1] = 0x05
+            self._bus.writeto(self._address, self._two)
+            self._reg[0] = _CTRL3_C
+            for _ in range(_RESET_POLLS):
+                self._sleep(0.001)
+                self._bus.writeto_then_readfrom(self._address, self._reg, self._two, in_end=1)
+                if not self._two[0] & 1:
+                    return who_am_i
+        finally:
+            self._bus.unlock()
+        raise RuntimeError("motion sensor: stays in reset")
+
+    def _driver_class(self, who_am_i):
+        if self._drivers is not None:
+            return self._drivers[0 if who_am_i == _ID_TRC else 1]
+        if who_am_i == _ID_TRC:
+            from adafruit_lsm6ds.lsm6ds3trc import LSM6DS3TRC
+
+            return LSM6DS3TRC
+        from adafruit_lsm6ds.lsm6dsox import LSM6DSOX
+
+        return LSM6DSOX
+
+    def _configure(self):
+        driver = self.driver
+        self._tagged = self.who_am_i == _ID_SOX
+        # Adafruit's codes: rate 3 = 52 Hz, accelerometer range 2 = 4 g, gyroscope range 1 = 500 dps.
+        driver.accelerometer_range = 2
+        driver.gyro_range = 1
+        driver.accelerometer_data_rate = 3
+        driver.gyro_data_rate = 3
+        # The driver means to set BDU; whatever it wrote, this is the whole register.
+        self._write(_CTRL3_C, _CTRL3)
+        self.restart_fifo()
+
+    def restart_fifo(self):
+        """Empty the FIFO and let it run in continuous mode.
+
+        :raises OSError: the chip does not answer
+        """
+        self._write(_FIFO_MODE, 0)
+        if self._tagged:
+            self._write(0x07, 0)
+            self._write(0x08, 0)
+            self._write(0x09, _BATCH_SOX)
+            self._write(_FIFO_MODE, _MODE_SOX)
+        else:
+            self._write(0x06, 0)
+            self._write(0x07, 0)
+            self._write(0x08, _BATCH_TRC)
+            self._write(0x09, 0)
+            self._write(_FIFO_MODE, _MODE_TRC)
+        self._slot_gyro = _NONE
+        self._slot_accel = _NONE
+
+    def check(self):
+        """Whether the chip still holds what was written: WHO_AM_I, CTRL1, CTRL2, CTRL3 and the FIFO's registers.
+
+        False after a silent reset. Allocates nothing.
+
+        :raises OSError: the chip does not answer
+        """
+        self._read(_WHO_AM_I, self._status, 4)
+        status = self._status
+        if status[0] != self.who_am_i or status[1] != _CTRL1 or status[2] != _CTRL2 or status[3] != _CTRL3:
+            return False
+        self._read(_FIFO_CTRL, self._control, 5)
+        control = self._control
+        if self._tagged:
+            return control[3] == _BATCH_SOX and control[4] == _MODE_SOX
+        return control[2] == _BATCH_TRC and control[4] == _MODE_TRC
+
+    def drain(self):
+        """Read up to ``MAX_SAMPLES`` samples into ``counts``: how many there are now, 0 when the FIFO is empty.
+
+        Sets ``overrun`` when samples were lost; the caller clears it. Allocates nothing.
+
+        :raises OSError: the chip does not answer
+        """
+        if self._tagged:
+            return self._drain_sox()
+        return self._drain_trc()
+
+    # Both chips.
+
+    def _read(self, register, buf, n):
+        """Burst of ``n`` bytes from ``register`` into ``buf``. Locks the bus by itself: ``with`` would cost heap."""
+        if self._device is None:
+            raise OSError(19)  # ENODEV: not started
+        self._reg[0] = register
+        if not self._bus.try_lock():
+            raise OSError(16)  # EBUSY
+        try:
+            self._device.write_then_readinto(self._reg, buf, in_end=n)
+        finally:
+            self._bus.unlock()
+
+    def _write(self, register, value):
+        if self._device is None:
+            raise OSError(19)  # ENODEV
+        self._two[0] = register
+        self._two[1] = value
+        if not self._bus.try_lock():
+            raise OSError(16)  # EBUSY
+        try:
+            self._device.write(self._two)
+        finally:
+            self._bus.unlock()
+
+    # LSM6DS3TR-C.
+
+    def _drain_trc(self):
+        status = self._status
+        self._read(_FIFO_STATUS, status, 4)
+        n_words = status[0] | (status[1] & 7) << 8
+        if status[1] & _OVERRUN:
+            self.overrun = True
+            if n_words == 0:
+                # All 2048 words are taken: DIFF_FIFO has 11 bits and reads 0.
+                n_words = _WORDS_TRC
+        pattern = status[2]
+        if pattern:
+            # The next word is not a Gx: the rest of a torn sample comes first. 2048 is no multiple of 6, so an overrun
+            # always leaves one.
+            self.overrun = True
+            n_skip = 6 - pattern
+            if pattern > 5 or n_words < n_skip:
+                self.restart_fifo()
+                return 0
+            self._read(_FIFO_DATA_TRC, self._words, 2 * n_skip)
+            self._read(_FIFO_STATUS, status, 4)
+            if status[2]:
+                # The pattern counter itself is wrong (users report it): nothing in the FIFO can be told apart any more.
+                self.restart_fifo()
+                return 0
+            n_words -= n_skip
+        n = n_words // 6
+        if n == 0:
+            return 0
+        if n > MAX_SAMPLES:
+            n = MAX_SAMPLES
+        words = self._words
+        self._read(_FIFO_DATA_TRC, words, 12 * n)
+        counts = self.counts
+        src = 0
+        dst = 0
+        # Gx Gy Gz Ax Ay Az, low byte first, becomes ax ay az gx gy gz. (v ^ 0x8000) - 0x8000 extends the sign.
+        for _ in range(n):
+            counts[dst + 3] = ((words[src] | words[src + 1] << 8) ^ 0x8000) - 0x8000
+            counts[dst + 4] = ((words[src + 2] | words[src + 3] << 8) ^ 0x8000) - 0x8000
+            counts[dst + 5] = ((words[src + 4] | words[src + 5] << 8) ^ 0x8000) - 0x8000
+            counts[dst] = ((words[src + 6] | words[src + 7] << 8) ^ 0x8000) - 0x8000
+            counts[dst + 1] = ((words[src + 8] | words[src + 9] << 8) ^ 0x8000) - 0x8000
+            counts[dst + 2] = ((words[src + 10] | words[src + 11] << 8) ^ 0x8000) - 0x8000
+            src += 12
+            dst += 6
+        return n
+
+    # LSM6DSOX.
+
+    def _drain_sox(self):
+        status = self._status
+        self._read(_FIFO_STATUS, status, 2)
+        n_words = status[0] | (status[1] & 3) << 8
+        if status[1] & _OVERRUN:
+            self.overrun = True
+        if n_words == 0:
+            return 0
+        if n_words > 2 * MAX_SAMPLES - 1:
+            # One less: a half that waits from the last burst may complete one more sample.
+            n_words = 2 * MAX_SAMPLES - 1
+        words = self._words
+        self._read(_FIFO_DATA_SOX, words, 7 * n_words)
+        counts = self.counts
+        half = self._half
+        n = 0
+        src = 0
+        # Two words with the same time slot (tag bits 2:1) are one sample, in either order. The parity bit is not
+        # judged: its sense has not been seen on a chip, and a torn sample shows in the slots.
+        for _ in range(n_words):
+            sensor = words[src] >> 3
+            slot = (words[src] >> 1) & 3
+            if sensor == _TAG_GYRO:
+                if self._slot_gyro != _NONE:
+                    self._lose_half()
+                half[3] = ((words[src + 1] | words[src + 2] << 8) ^ 0x8000) - 0x8000
+                half[4] = ((words[src + 3] | words[src + 4] << 8) ^ 0x8000) - 0x8000
+                half[5] = ((words[src + 5] | words[src + 6] << 8) ^ 0x8000) - 0x8000
+                self._slot_gyro = slot
+            elif sensor == _TAG_ACCEL:
+                if self._slot_accel != _NONE:
+                    self._lose_half()
+                half[0] = ((words[src + 1] | words[src + 2] << 8) ^ 0x8000) - 0x8000
+                half[1] = ((words[src + 3] | words[src + 4] << 8) ^ 0x8000) - 0x8000
+                half[2] = ((words[src + 5] | words[src + 6] << 8) ^ 0x8000) - 0x8000
+                self._slot_accel = slot
+            else:
+                self.n_bad_words += 1
+            src += 7
+            if self._slot_gyro != _NONE and self._slot_accel != _NONE:
+                if self._slot_gyro == self._slot_accel:
+                    dst = 6 * n
+                    for i in range(6):
+                        counts[dst + i] = half[i]
+                    n += 1
+                    self._slot_gyro = _NONE
+                    self._slot_accel = _NONE
+                else:
+                    # Halves of different samples: the older one has lost its partner. The newer one is this word's.
+                    self._lose_half()
+                    if sensor == _TAG_GYRO:
+                        self._slot_gyro = slot
+                    else:
+                        self._slot_accel = slot
+        return n
+
+    def _lose_half(self):
+        """A word without its partner is thrown away: a sample is lost."""
+        self._slot_gyro = _NONE
+        self._slot_accel = _NONE
+        self.overrun = True

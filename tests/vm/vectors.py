@@ -32,7 +32,7 @@ def corners() -> bytes:
 
 
 def extreme(seed: int, n_samples: int = 4000) -> bytes:
-    """Full-scale input to find an overflow: white noise, signs alternating each sample, and corners held for a while."""
+    """Full-scale input to find an overflow: white noise, signs alternating each sample, corners held for a while."""
     chance = random.Random(seed)
     rows: list[tuple[float, ...]] = []
     while len(rows) < n_samples:
@@ -53,7 +53,7 @@ def extreme(seed: int, n_samples: int = 4000) -> bytes:
     return _samples(rows[:n_samples])
 
 
-# What the walker does, second by second: (seconds, pitch in degrees at the end of the piece, roll, cadence or 0, shake).
+# What the walker does: (seconds, pitch in degrees, roll in degrees, cadence in steps/min or 0 for standing).
 # Pitch moves by a smoothstep over the piece's first two seconds.
 PLAN = (
     (6, 0.0, 0.0, 0.0),
@@ -109,10 +109,8 @@ def walk(seed: int) -> bytes:
                 math.degrees(roll - before[1]) * SAMPLE_HZ if rows else 0.0,
             )
             before = (pitch, roll)
-            rows.append(
-                tuple(value * G_COUNTS for value in accel)
-                + tuple((value + bias + chance.gauss(0.0, 0.1)) * DPS_COUNTS for value, bias in zip(rate, bias_dps, strict=True))
-            )
+            turned = (value + bias + chance.gauss(0.0, 0.1) for value, bias in zip(rate, bias_dps, strict=True))
+            rows.append(tuple(value * G_COUNTS for value in accel) + tuple(value * DPS_COUNTS for value in turned))
         pitch_from, roll_from = pitch_to, roll_to
     return _samples(rows)
 

@@ -11,8 +11,8 @@ for name in ("corners", "extreme", "walk"):
         digest = Digest("tilt %s %d" % (name, use_accel), 15600)
         n = len(counts) // 6
         for i in range(n):
-            at = i * 6
-            tilt.step(counts[at], counts[at + 1], counts[at + 2], counts[at + 3], counts[at + 4], counts[at + 5], use_accel)
+            ax, ay, az, wx, wy, wz = counts[i * 6 : i * 6 + 6]
+            tilt.step(ax, ay, az, wx, wy, wz, use_accel)
             digest.add(tilt.gx)
             digest.add(tilt.gy)
             digest.add(tilt.gz)

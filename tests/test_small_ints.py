@@ -1,0 +1,50 @@
+"""No intermediate of the per-sample and per-tick code leaves -2^30 .. 2^30 - 1, whatever the sensor says."""
+
+import runpy
+import types
+from pathlib import Path
+
+import pytest
+
+from tests.checked_ints import HIGH, TooWide, Watch, checked_firmware
+from tests.vm.machine import EXERCISES
+
+# What runs between the FIFO's bytes and the motor's duty. `records`, `wire`, `journal` and `link` compute CRC-32 and
+# 32-bit fields, a few times a walk: there an allocation does no harm.
+HOT = ("fixmath", "ticks", "tilt", "gait", "detector", "calibrate", "chain", "events", "buzz", "session", "buttons")
+
+
+def run_exercise(name: str, vectors: Path, monkeypatch: pytest.MonkeyPatch) -> Watch:
+    """Run an exercise of the on-device machine in this process, on checked modules."""
+    monkeypatch.chdir(vectors)
+    monkeypatch.syspath_prepend(str(EXERCISES))
+    with checked_firmware() as watch:
+        runpy.run_path(str(EXERCISES / f"exercise_{name}.py"))
+    return watch
+
+
+@pytest.mark.parametrize("name", HOT)
+def test_no_intermediate_leaves_the_small_ints(name: str, vectors: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = run_exercise(name, vectors, monkeypatch)
+    assert any(module == f"walktall.{name}" for module, _ in watch.widest) or name == "events"
+    (module, line), widest = max(watch.widest.items(), key=lambda item: item[1])
+    share = widest / (HIGH + 1)
+    print(f"{watch.n_checks} results; the widest is {widest}, {share:.2f} of the limit: {module} line {line}")
+
+
+def test_the_check_sees_a_product_that_is_too_wide() -> None:
+    with checked_firmware():
+        from walktall import fixmath
+
+        with pytest.raises(TooWide, match="no small int"):
+            fixmath.atan2_cdeg(1 << 31, -(1 << 31))
+
+
+def test_the_check_leaves_the_ordinary_modules_alone() -> None:
+    from walktall import fixmath
+
+    with checked_firmware():
+        pass
+    assert isinstance(fixmath, types.ModuleType)
+    assert fixmath.isqrt(1 << 60) == 1 << 30 or fixmath.isqrt(1 << 28) == 1 << 14
+    assert "__check_int__" not in vars(fixmath)

@@ -1,0 +1,23 @@
+from kit import Digest, samples
+from walktall.gait import Gait
+from walktall.tilt import Tilt
+
+for name in ("corners", "extreme", "walk"):
+    counts = samples(name)
+    tilt = Tilt()
+    gait = Gait()
+    digest = Digest("gait " + name, 600)
+    for i in range(len(counts) // 6):
+        ax, ay, az, wx, wy, wz = counts[i * 6 : i * 6 + 6]
+        tilt.step(ax, ay, az, wx, wy, wz, 0 if name == "extreme" and i // 100 % 7 == 3 else 1)
+        gait.step(tilt)
+        if i % 13 == 12:
+            tilt.tick()
+            gait.tick()
+            digest.add(gait.walking | gait.jogging << 1 | gait.still << 2)
+            digest.add(gait.cadence_spm)
+            digest.add(gait.steps)
+    digest.tell()
+    print(gait.walking, gait.jogging, gait.still, gait.cadence_spm, gait.steps)
+    gait.restart()
+    print(gait.walking, gait.cadence_spm, gait.steps)

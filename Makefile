@@ -45,7 +45,7 @@ test: venv
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --strict host_tools/walktall_host simulator/walktall_sim
-	@$(BIN)/mypy --config-file firmware/mypy.ini firmware/lib/walktall
+	@$(BIN)/mypy --config-file .ci/mypy-firmware.ini firmware/lib/walktall
 
 clean:
 	@rm -rf $(VENV) dist build tests/vm/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,121 @@
+"""What the wheel holds, and that it gives working commands in an environment where there is nothing else."""
+
+import email
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+BASE = {"adafruit-board-toolkit", "jinja2", "platformdirs", "pyserial", "rich", "typer"}
+EXTRAS = {"sim", "report", "parquet", "fit", "dask", "dev", "docs"}
+
+
+def run(*command: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, env=env, check=False)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    done = run(sys.executable, "-m", "pip", "wheel", "-qq", "--no-deps", "--wheel-dir", folder, ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def names(wheel: Path) -> list[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.namelist()
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel: Path, names: list[str]) -> email.message.Message:
+    (name,) = (name for name in names if name.endswith(".dist-info/METADATA"))
+    with zipfile.ZipFile(wheel) as archive:
+        return email.message_from_bytes(archive.read(name))
+
+
+def test_wheel_is_pure(wheel: Path) -> None:
+    assert wheel.name.endswith("-py3-none-any.whl")
+
+
+def test_wheel_holds_the_three_packages_whole(names: list[str]) -> None:
+    for folder in ("firmware/lib/walktall", "host_tools/walktall_host", "simulator/walktall_sim"):
+        parent = (ROOT / folder).parent
+        for path in (ROOT / folder).rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                assert path.relative_to(parent).as_posix() in names
+
+
+def test_wheel_holds_nothing_else(names: list[str]) -> None:
+    tops = {name.split("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"walktall", "walktall_host", "walktall_sim"}
+    for name in names:
+        assert not re.search(r"(^|/)tests?/|recordings/|\.(pyc|gz|parquet)$|(^|/)test_", name), name
+
+
+def test_wheel_carries_its_licence(names: list[str], metadata: email.message.Message) -> None:
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
+    assert metadata["License-Expression"] == "MIT"
+
+
+def test_version_is_stated_in_one_place(metadata: email.message.Message) -> None:
+    import walktall
+
+    assert metadata["Version"] == walktall.__version__
+    assert "version" not in (ROOT / "pyproject.toml").read_text().split("[project]")[1].split("dynamic")[0]
+
+
+def test_walkers_install_stays_light(metadata: email.message.Message) -> None:
+    required = metadata.get_all("Requires-Dist") or []
+    base = {re.split(r"[^A-Za-z0-9_.-]", line)[0].lower() for line in required if "extra ==" not in line}
+    assert base == BASE
+    assert set(metadata.get_all("Provides-Extra") or []) == EXTRAS
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of commands that pipx leaves behind."""
+    home = tmp_path_factory.mktemp("pipx")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    env |= {
+        "PIPX_HOME": str(home / "home"),
+        "PIPX_BIN_DIR": str(home / "bin"),
+        "PIPX_MAN_DIR": str(home / "man"),
+        "PIPX_DEFAULT_BACKEND": "pip",
+    }
+    done = run(sys.executable, "-m", "pipx", "install", "--quiet", "--python", sys.executable, wheel, env=env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return home / "bin"
+
+
+def test_pipx_install_gives_both_commands(installed: Path) -> None:
+    assert {"walktall", "walktall-sim"} <= {path.stem for path in installed.iterdir()}
+
+
+def test_walktall_works_in_an_empty_environment(installed: Path) -> None:
+    import walktall
+
+    told = run(installed / "walktall", "--version")
+    assert told.returncode == 0, told.stderr
+    assert walktall.__version__ in told.stdout
+    helped = run(installed / "walktall", "--help")
+    assert helped.returncode == 0, helped.stderr
+    for command in ("ports", "info", "download", "sessions", "report"):
+        assert command in helped.stdout
+
+
+def test_walktall_sim_names_the_extra_that_is_missing(installed: Path, tmp_path: Path) -> None:
+    told = run(installed / "walktall-sim", "--version")
+    assert told.returncode == 0, told.stderr
+    done = run(installed / "walktall-sim", "generate", "--minutes", "1", "--seed", "1", "--out", tmp_path / "w.csv")
+    assert done.returncode == 2
+    assert "walktall[sim]" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in done.stderr

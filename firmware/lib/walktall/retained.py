@@ -1,0 +1,125 @@
+"""A few bytes that outlive a reset but not a loss of power: why it restarted, how often, and what was asked for.
+
+They lie in `alarm.sleep_memory`. On nRF52840 and RP2040 alike that is RAM which the start-up code does not clear, held
+valid by a magic number (CircuitPython, `ports/{nordic,raspberrypi}/common-hal/alarm/SleepMemory.c`): a software reset,
+a watchdog's and a reload leave it as it was; a power-on clears it. `microcontroller.nvm` would also do, at the price of
+an erase of a journal's page a restart, and a crash loop would wear it out.
+
+    byte  0    1    2        3        4            5           6            7
+          'W'  't'  safe     crashes  maintenance  error code  last reason  sum of 0..6, complemented
+
+A brown-out may leave noise there, so a wrong sum counts as "nothing is known" and everything starts at 0.
+"""
+
+try:
+    from micropython import const
+except ImportError:
+
+    def const(value):
+        return value
+
+
+_SAFE = const(2)
+_CRASHES = const(3)
+_MAINTENANCE = const(4)
+_ERROR = const(5)
+_REASON = const(6)
+_SUM = const(7)
+_SIZE = const(8)
+
+# After this many unbroken restarts the device stays where it is: something is wrong that a restart does not mend.
+SAFE_RESETS_MAX = const(5)
+CRASHES_MAX = const(5)
+
+
+class Retained:
+    """
+    :param memory: `alarm.sleep_memory`, or any bytes-like that can be written; None keeps nothing beyond this run
+    """
+
+    def __init__(self, memory=None):
+        self._memory = memory
+        self._bytes = bytearray(_SIZE)
+        if memory is not None:
+            for index in range(_SIZE):
+                self._bytes[index] = memory[index]
+        if self._bytes[0] != 0x57 or self._bytes[1] != 0x74 or self._bytes[_SUM] != self._sum():
+            for index in range(_SIZE):
+                self._bytes[index] = 0
+            self._bytes[0] = 0x57
+            self._bytes[1] = 0x74
+            self._save()
+
+    def _sum(self):
+        total = 0
+        for index in range(_SUM):
+            total += self._bytes[index]
+        return ~total & 0xFF
+
+    def _save(self):
+        self._bytes[_SUM] = self._sum()
+        if self._memory is not None:
+            # Byte by byte: a slice would do the same and cost heap.
+            for index in range(_SIZE):
+                self._memory[index] = self._bytes[index]
+
+    def _count(self, index):
+        if self._bytes[index] < 255:
+            self._bytes[index] += 1
+        self._save()
+        return self._bytes[index]
+
+    @property
+    def safe_resets(self):
+        """Resets out of safe mode since the device last ran well."""
+        return self._bytes[_SAFE]
+
+    @property
+    def crashes(self):
+        """Exceptions that reached `code.py` since the device last ran well."""
+        return self._bytes[_CRASHES]
+
+    @property
+    def crash_loop(self):
+        """True when it crashed so often that nothing may be written to flash any more."""
+        return self._bytes[_CRASHES] >= CRASHES_MAX
+
+    @property
+    def error(self):
+        """Code of the last exception, 0 when there was none."""
+        return self._bytes[_ERROR]
+
+    @property
+    def reason(self):
+        """Why safe mode was last entered, as `safemode.py` numbers it; 0 when it was not."""
+        return self._bytes[_REASON]
+
+    def note_safe_mode(self, reason):
+        """Count a reset out of safe mode; how many there were, this one included."""
+        self._bytes[_REASON] = reason & 0xFF
+        return self._count(_SAFE)
+
+    def note_crash(self, error):
+        """Count an exception that reached `code.py`; how many there were."""
+        self._bytes[_ERROR] = error & 0xFF
+        return self._count(_CRASHES)
+
+    def note_well(self):
+        """It has run well for a while: the counters of restarts start again; the last error stays to be asked for."""
+        if self._bytes[_SAFE] or self._bytes[_CRASHES]:
+            self._bytes[_SAFE] = 0
+            self._bytes[_CRASHES] = 0
+            self._save()
+
+    def ask_maintenance(self):
+        """The next boot, and only that, gives the drive to the computer."""
+        self._bytes[_MAINTENANCE] = 1
+        self._save()
+
+    def take_maintenance(self):
+        """True once when a maintenance boot was asked for."""
+        if not self._bytes[_MAINTENANCE]:
+            return False
+        self._bytes[_MAINTENANCE] = 0
+        self._save()
+        return True

@@ -48,6 +48,8 @@ def atan2_cdeg(y, x):
         ratio = (ay << 15) // ax
     else:
         return 0
+    if ratio > 32767:
+        ratio = 32767  # at 45 degrees its square would be 2^30: no small int
     r2 = ratio * ratio >> 15
     # 0.9998660, -0.3302995, 0.1801410, -0.0851330, 0.0208351 in Q15
     p = 683 * r2 >> 15
@@ -61,3 +63,15 @@ def atan2_cdeg(y, x):
     if x < 0:
         angle = 18000 - angle
     return -angle if y < 0 else angle
+
+
+def log2_q8(n):
+    """log2(n) in 1/256, for 1 <= n < 2^30; 0 for n < 1. Linear between powers of two (at most 22/256 low)."""
+    if n < 1:
+        return 0
+    k = 0
+    while n >> k > 1:
+        k += 1
+    if k >= 8:
+        return (k << 8) + (n >> (k - 8)) - 256
+    return (k << 8) + (n << (8 - k)) - 256

@@ -16,8 +16,6 @@ degrees (measured). Angles come once a tick, from `project`.
 
 from array import array
 
-from .fixmath import isqrt
-
 try:
     from micropython import const
 except ImportError:
@@ -47,6 +45,10 @@ class Tilt:
         self.gx = 0
         self.gy = 0
         self.gz = 0
+        # Linear acceleration of the last sample: what the accelerometer felt beside gravity, 1/256 g.
+        self.ex = 0
+        self.ey = 0
+        self.ez = 0
         self.bias_x = 0
         self.bias_y = 0
         self.bias_z = 0
@@ -145,9 +147,15 @@ class Tilt:
         gz += (((hx * ry - hy * rx + 2048) >> 12) * _RATE_MUL + 512) >> 10
         if use_accel:
             half = 1 << shift >> 1
-            gx += ((ax << 7) - gx + half) >> shift
-            gy += ((ay << 7) - gy + half) >> shift
-            gz += ((az << 7) - gz + half) >> shift
+            x = (ax << 7) - gx
+            y = (ay << 7) - gy
+            z = (az << 7) - gz
+            self.ex = x >> 12
+            self.ey = y >> 12
+            self.ez = z >> 12
+            gx += (x + half) >> shift
+            gy += (y + half) >> shift
+            gz += (z + half) >> shift
         # One Newton step: g (3 - |g|^2) / 2. Only a young filter can be so long that it has to be halved first.
         x = gx >> 10
         y = gy >> 10

@@ -1,0 +1,292 @@
+"""Is somebody walking, how fast, and how many steps? From linear acceleration, in integers.
+
+Per sample it sums the energy of the linear acceleration (what the accelerometer feels beside gravity, from `tilt`). Every second
+sample the vertical part goes through a step counter; every fourth through a running autocorrelation. Once a tick (250 ms) a
+score opens the walking gate:
+
+    score = b + w1 log2 sd1^2 + w2 log2 sd2^2 + wr r - ws log2 span^2
+
+with sd1, sd2 the standard deviation of linear acceleration over 1 s and 2 s, r the peak of the vertical autocorrelation between
+0.31 and 1.23 s, and span the reach of gravity's direction over 2 s. Energy tells walking from standing, shuffling gait included;
+the span tells it from bends and chairs, whose energy is the turning of the trunk itself; regularity helps both. An open
+gate closes on stillness alone, so that a deep lean of somebody who walks on does not shut it.
+
+What it does not do: wait for textbook steps (the gate never asks the step counter), or tell stairs from the level.
+"""
+
+from array import array
+
+from .fixmath import log2_q8
+
+try:
+    from micropython import const
+except ImportError:
+
+    def const(value):
+        return value
+
+
+_LAG_MIN = const(4)  # 0.31 s at 13 Hz
+_LAG_MAX = const(16)  # 1.23 s
+_HISTORY = const(16)
+_TICKS = const(8)  # 2 s of ticks
+
+# The score, Q8 of log2 units, fitted by logistic regression on one half of the people (docs/algorithm.md, "Walking gate").
+_W_SD1 = const(81)  # for log2 of a variance: half of what a deviation would weigh
+_W_SD2 = const(252)
+_W_REGULAR = const(331)
+_W_SPAN = const(119)
+_BIAS = const(-1210)
+_CLIP = const(256)  # one tick counts 1 at the most
+_OPEN = const(2048)  # 8 ticks of clear walking
+_QUIET_VAR = const(84)  # (0.35 m/s^2)^2 in (1/256 g)^2: nobody walks so softly for a second
+_QUIET_TICKS = const(3)
+_DEAD_VAR = const(27)  # (0.2 m/s^2)^2: below it for half a second, walking has stopped
+_JOG_VAR = const(13600)  # (4.5 m/s^2)^2
+_JOG_SPM = const(140)
+_JOG_ALONE_VAR = const(27500)  # (6.4 m/s^2)^2: above any walking in the recordings, whatever the cadence
+_JOG_TICKS = const(8)
+
+
+class Gait:
+    """Steps, cadence and the walking gate.
+
+    `walking`, `jogging`, `still` are 0 or 1; `cadence_spm` is steps a minute (0 when unknown); `steps` counts since the start.
+    """
+
+    def __init__(self):
+        self._q = array("i", [0] * _TICKS)
+        self._mx = array("i", [0] * _TICKS)
+        self._my = array("i", [0] * _TICKS)
+        self._mz = array("i", [0] * _TICKS)
+        # Least and greatest of gravity's components in each of the last 8 ticks, Q10.
+        self._low = array("h", [0] * (3 * _TICKS))
+        self._high = array("h", [0] * (3 * _TICKS))
+        self._history = array("h", [0] * _HISTORY)
+        self._corr = array("i", [0] * (_LAG_MAX + 1))
+        self._times = array("i", [0] * 8)
+        self.steps = 0
+        self.cadence_spm = 0
+        self.walking = 0
+        self.jogging = 0
+        self.still = 1
+        self.restart()
+
+    def restart(self):
+        """Forget motion (after a gap); the count of steps stays."""
+        for i in range(_TICKS):
+            self._q[i] = 0
+            self._mx[i] = 0
+            self._my[i] = 0
+            self._mz[i] = 0
+        for i in range(_HISTORY):
+            self._history[i] = 0
+        for i in range(_LAG_MAX + 1):
+            self._corr[i] = 0
+        self._at = 0
+        self._n_ticks = 0
+        self._sq = 0
+        self._sx = 0
+        self._sy = 0
+        self._sz = 0
+        self._n = 0
+        self._phase = 0
+        self._px = 0
+        self._py = 0
+        self._pz = 0
+        self._pv = 0
+        self._mean = 0
+        self._h_at = 0
+        self._lx = self._ly = self._lz = 32767
+        self._ux = self._uy = self._uz = -32768
+        self._gate = 0
+        self._quiet = 0
+        self._jog = 0
+        self.walking = 0
+        self.jogging = 0
+        self.still = 1
+        self.cadence_spm = 0
+        self.score = 0
+        self.var1 = 0
+        self.var2 = 0
+        self.regularity = 0
+        self.span2 = 0
+
+    def step(self, tilt):
+        """Take one sample's linear acceleration from `tilt` (1/256 g)."""
+        x = tilt.ex
+        y = tilt.ey
+        z = tilt.ez
+        self._sq += x * x + y * y + z * z
+        self._sx += x
+        self._sy += y
+        self._sz += z
+        self._n += 1
+        phase = self._phase + 1
+        if phase & 1:
+            self._phase = phase
+            self._px = x
+            self._py = y
+            self._pz = z
+            return
+        # 26 Hz: the vertical part of two samples, 1/512 g.
+        gx = tilt.gx >> 10
+        gy = tilt.gy >> 10
+        gz = tilt.gz >> 10
+        v = ((x + self._px) * gx + (y + self._py) * gy + (z + self._pz) * gz) >> 10
+        self._count(v)
+        if phase < 4:
+            self._phase = phase
+            self._pv = v
+            return
+        self._phase = 0
+        # 13 Hz: vertical part of four samples, 1/1024 g, less its running mean of 1.2 s (Q4).
+        v += self._pv
+        self._mean += ((v << 4) - self._mean) >> 4
+        v -= self._mean >> 4
+        if v > 2047:
+            v = 2047
+        elif v < -2047:
+            v = -2047
+        history = self._history
+        corr = self._corr
+        at = self._h_at
+        v8 = v << 3
+        corr[0] += (v8 * v - corr[0]) >> 5
+        # history[at - lag] holds v of `lag` ago; the slot `at` itself is the oldest, 16 ago.
+        for lag in range(_LAG_MIN, _LAG_MAX + 1):
+            c = corr[lag]
+            corr[lag] = c + ((v8 * history[at - lag] - c) >> 5)
+        history[at] = v
+        self._h_at = (at + 1) % _HISTORY
+        if gx < self._lx:
+            self._lx = gx
+        if gx > self._ux:
+            self._ux = gx
+        if gy < self._ly:
+            self._ly = gy
+        if gy > self._uy:
+            self._uy = gy
+        if gz < self._lz:
+            self._lz = gz
+        if gz > self._uz:
+            self._uz = gz
+
+    def _count(self, v):
+        pass
+
+    def _variance(self, ticks):
+        """Variance of linear acceleration over the last `ticks` ticks, (1/256 g)^2, all axes."""
+        q = 0
+        x = 0
+        y = 0
+        z = 0
+        at = self._at
+        for _ in range(ticks):
+            at = (at - 1) % _TICKS
+            q += self._q[at]
+            x += self._mx[at]
+            y += self._my[at]
+            z += self._mz[at]
+        x //= ticks
+        y //= ticks
+        z //= ticks
+        return q // ticks - ((x * x + y * y + z * z) >> 4)
+
+    def tick(self):
+        """Close a tick: judge whether somebody walks."""
+        n = self._n
+        at = self._at
+        if n:
+            self._q[at] = self._sq // n
+            # Means in quarter units.
+            self._mx[at] = (self._sx << 2) // n
+            self._my[at] = (self._sy << 2) // n
+            self._mz[at] = (self._sz << 2) // n
+            k = 3 * at
+            self._low[k] = self._lx
+            self._low[k + 1] = self._ly
+            self._low[k + 2] = self._lz
+            self._high[k] = self._ux
+            self._high[k + 1] = self._uy
+            self._high[k + 2] = self._uz
+            self._at = (at + 1) % _TICKS
+            if self._n_ticks < _TICKS:
+                self._n_ticks += 1
+        self._sq = self._sx = self._sy = self._sz = self._n = 0
+        self._lx = self._ly = self._lz = 32767
+        self._ux = self._uy = self._uz = -32768
+        have = self._n_ticks
+        if not n or have < 4:
+            return
+        var1 = self._variance(4)
+        var2 = self._variance(have)
+        self.var1 = var1
+        self.var2 = var2
+        span2 = 0
+        for axis in range(3):
+            low = 32767
+            high = -32768
+            for i in range(axis, 3 * have, 3):
+                if self._low[i] < low:
+                    low = self._low[i]
+                if self._high[i] > high:
+                    high = self._high[i]
+            if high > low:
+                span2 += (high - low) * (high - low)
+        self.span2 = span2
+        r0 = self._corr[0]
+        best = 0
+        for lag in range(_LAG_MIN, _LAG_MAX + 1):
+            if self._corr[lag] > best:
+                best = self._corr[lag]
+        if r0 < 1:
+            self.regularity = 0
+        elif r0 < 2097152:
+            self.regularity = (best << 8) // r0
+        else:
+            self.regularity = best // (r0 >> 8)
+        self._judge()
+
+    def _judge(self):
+        var1 = self.var1
+        var2 = self.var2
+        quiet = var1 < _QUIET_VAR
+        if quiet:
+            self._quiet += 1
+        else:
+            self._quiet = 0
+        self.still = 1 if quiet else 0
+        score = (
+            (
+                _W_SD1 * log2_q8(var1)
+                + _W_SD2 * log2_q8(var2)
+                + _W_REGULAR * self.regularity
+                - _W_SPAN * log2_q8(self.span2)
+            )
+            >> 8
+        ) + _BIAS
+        self.score = score
+        if self.walking:
+            if self._quiet >= _QUIET_TICKS or (quiet and self._variance(2) < _DEAD_VAR):
+                self.walking = 0
+                self._gate = 0
+        elif quiet:
+            self._gate = 0
+        else:
+            gate = self._gate + (_CLIP if score > _CLIP else (-_CLIP if score < -_CLIP else score))
+            if gate < 0:
+                gate = 0
+            self._gate = gate
+            if gate >= _OPEN:
+                self.walking = 1
+        # A jog is told by impacts, with or without a runner's cadence, and ends two seconds after them.
+        if var1 > _JOG_ALONE_VAR or (var1 > _JOG_VAR and self.cadence_spm > _JOG_SPM):
+            if self._jog < _JOG_TICKS:
+                self._jog += 2
+        elif self._jog > 0:
+            self._jog -= 1
+        if self._jog >= 4:
+            self.jogging = 1
+        elif self._jog == 0:
+            self.jogging = 0

@@ -41,7 +41,7 @@ _CLIP = const(256)  # one tick counts 1 at the most
 _OPEN = const(2048)  # 8 ticks of clear walking
 _QUIET_VAR = const(84)  # (0.35 m/s^2)^2 in (1/256 g)^2: nobody walks so softly for a second
 _QUIET_TICKS = const(3)
-_DEAD_VAR = const(27)  # (0.2 m/s^2)^2: below it for half a second, walking has stopped
+_DEAD_VAR = const(12)  # (0.13 m/s^2)^2: below it for half a second, walking has stopped
 _JOG_VAR = const(13600)  # (4.5 m/s^2)^2
 _JOG_SPM = const(140)
 _JOG_ALONE_VAR = const(27500)  # (6.4 m/s^2)^2: above any walking in the recordings, whatever the cadence
@@ -191,7 +191,8 @@ class Gait:
         x //= ticks
         y //= ticks
         z //= ticks
-        return q // ticks - ((x * x + y * y + z * z) >> 4)
+        v = q // ticks - ((x * x + y * y + z * z) >> 4)
+        return v if v > 0 else 0
 
     def tick(self):
         """Close a tick: judge whether somebody walks."""

@@ -17,6 +17,10 @@ settings.register_profile("walktall", deadline=None, print_blob=True, derandomiz
 settings.load_profile("walktall")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--rewrite", action="store_true", help="write golden files and generated tables anew")
+
+
 def pytest_report_header() -> str:
     return f"seed: WALKTALL_SEED={SEED}"
 

@@ -18,7 +18,7 @@ SIM = ROOT / "simulator" / "walktall_sim"
 LAYERS = (
     {"fixmath", "ticks", "events", "retained"},
     {"records", "settings"},
-    {"wire", "meanings", "tilt", "gait", "calibrate", "buttons"},
+    {"wire", "meanings", "tilt", "gait", "calibrate", "buttons", "supply"},
     {"detector"},
     {"buzz", "session"},
     {"chain", "journal", "trace"},
@@ -27,7 +27,9 @@ LAYERS = (
 )
 LAYER_OF = {name: level for level, names in enumerate(LAYERS) for name in names}
 # Between the sensor's bytes and the motor's duty, once a sample, a tick or a second.
-HOT = {"fixmath", "ticks", "tilt", "gait", "detector", "calibrate", "chain", "events", "buzz", "session", "buttons"}
+HOT = {
+    "fixmath", "ticks", "tilt", "gait", "detector", "calibrate", "chain", "events", "buzz", "session", "buttons", "supply"
+}  # fmt: skip
 INTEGERS_ONLY = {"fixmath", "ticks", "tilt", "gait", "detector", "calibrate", "chain", "events", "session"}
 # What the host may know of the device: field tables and framing; settings and detector for what-if and the self-test.
 HOST_MAY_IMPORT = {"records", "wire", "settings", "detector", "meanings"}

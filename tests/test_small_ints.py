@@ -11,7 +11,20 @@ from tests.vm.machine import EXERCISES
 
 # What runs between the FIFO's bytes and the motor's duty. `records`, `wire`, `journal` and `link` compute CRC-32 and
 # 32-bit fields, a few times a walk: there an allocation does no harm.
-HOT = ("fixmath", "ticks", "tilt", "gait", "detector", "calibrate", "chain", "events", "buzz", "session", "buttons")
+HOT = (
+    "fixmath",
+    "ticks",
+    "tilt",
+    "gait",
+    "detector",
+    "calibrate",
+    "chain",
+    "events",
+    "buzz",
+    "session",
+    "buttons",
+    "supply",
+)
 
 
 def run_exercise(name: str, vectors: Path, monkeypatch: pytest.MonkeyPatch) -> Watch:

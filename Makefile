@@ -40,7 +40,7 @@ $(VENV)/.vm: $(VENV)/.dev tests/vm/package.json tests/vm/package-lock.json
 venv: $(VENV)/.dev $(VENV)/.vm
 
 test: venv
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -q
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check --quiet .

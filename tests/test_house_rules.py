@@ -27,9 +27,8 @@ LAYERS = (
 )
 LAYER_OF = {name: level for level, names in enumerate(LAYERS) for name in names}
 # Between the sensor's bytes and the motor's duty, once a sample, a tick or a second.
-HOT = {
-    "fixmath", "ticks", "tilt", "gait", "detector", "calibrate", "chain", "events", "buzz", "session", "buttons", "supply"
-}  # fmt: skip
+HOT = {"fixmath", "ticks", "tilt", "gait", "detector", "calibrate", "chain", "events", "buzz", "session", "buttons"}
+HOT |= {"supply"}
 INTEGERS_ONLY = {"fixmath", "ticks", "tilt", "gait", "detector", "calibrate", "chain", "events", "session"}
 # What the host may know of the device: field tables and framing; settings and detector for what-if and the self-test.
 HOST_MAY_IMPORT = {"records", "wire", "settings", "detector", "meanings"}

@@ -1,0 +1,509 @@
+"""Requests in, replies out: the device's end of the wire.
+
+``poll`` reads a bounded number of bytes, hands whole requests to the device and writes what the port takes. It never
+blocks and stands on buffers that never grow, whatever comes: bytes that make no frame are dropped and counted; while
+a reply waits for room no request is read; a host that stops reading loses what it was sent, not the device its time.
+
+The device hands itself in as ``handler``. It has
+
+===============================  ======================================================================================
+``journal``                      the :class:`walktall.journal.Journal`, loaded; its ``settings`` are those in force
+``uptime_s()``, ``utc_s()``      seconds since boot; the clock, 0 = not set
+``hello_into(values)``           fills, by ``wire.H_...``: board, chip, source_digest, uptime_s, utc_s, flags (its own),
+                                 reset_reason, errors, last_error, battery_mv; the rest is filled here
+``set_clock(utc_s)``             sets the clock (more than 0)
+``settings_changed()``           the settings have changed: take them over
+``identify()``                   buzz to be found
+``begin_calibration()``          True when a calibration has begun
+``cancel_calibration()``         gives it up
+``calibration_status()``         index into ``wire.CALIBRATION_NAMES``
+``selftest_into(buf)``           status, 0 = passed; fills 8 bytes of vector digest and 8 of source digest
+``live(on)``                     live data wanted, or not any more: see :meth:`Link.push_live`
+``mark()``                       a mark of discomfort
+``maintenance()``                True when the next boot will give the drive to the computer
+===============================  ======================================================================================
+
+A request that arrives twice, because a port doubled it or the host lost the reply, does no harm: reading repeats
+itself, ACK and FORMAT know that they are done, and IDENTIFY, MARK and CALIBRATE act once for one request id.
+
+It decides nothing about posture and keeps nothing: ``journal`` does.
+"""
+
+from . import records as r
+from . import settings as s
+from . import wire as w
+from .journal import (
+    ACK_OK,
+    ACK_UNKNOWN,
+    CAL_QUALITY,
+    CAL_TAKEN_UTC_S,
+    COMMITTED,
+    J_CLOCK_SET_UTC_S,
+    J_COMMITS,
+    J_COMMITS_DEFERRED,
+    J_COMMITS_TODAY,
+    J_DEVICE_ID,
+    J_DROPPED_ACKED,
+    J_DROPPED_UNACKED,
+    J_JOURNAL_ID,
+    JOURNAL_LAYOUT,
+    NOTHING,
+    WHY_SESSION,
+)
+from .ticks import ticks_diff
+
+try:
+    from micropython import const
+except ImportError:
+
+    def const(value):
+        """The value itself: CPython folds nothing."""
+        return value
+
+
+_RX_SIZE = const(64)
+# Bytes read in one poll at the most: at 10 ms a poll this is faster than any host need be, and a flood costs little.
+_RX_A_POLL = const(256)
+# ... and records sent: stuffing one and its CRC take some milliseconds on the board.
+_RECORDS_A_POLL = const(2)
+# Room for two frames: while one drains the next is made.
+_TX_SIZE = const(520)
+# A host that takes nothing for this long has gone, whatever DTR says.
+_STALLED_MS = const(5000)
+_BODY = w.HEADER_SIZE
+
+_CRC_AT = const(2)  # in the body of ACK
+_NO_NONCE = b"\x00\x00\x00\x00"
+
+
+class Link:
+    """The device's end of the wire.
+
+    :param port: ``connected``, ``in_waiting``, ``readinto(buf)`` and ``write(buf)``, both of which return the number of
+        bytes moved (or None for none) without waiting
+    :param handler: the device, as drawn above
+    """
+
+    def __init__(self, port, handler):
+        self._port = port
+        self._handler = handler
+        self._rx = bytearray(_RX_SIZE)
+        self._rx_view = memoryview(self._rx)
+        self._rx_at = 0
+        self._rx_n = 0
+        self._decoder = w.Decoder()
+        self._frame = bytearray(w.MAX_FRAME)
+        self._tx = bytearray(_TX_SIZE)
+        self._tx_view = memoryview(self._tx)
+        self._tx_at = 0
+        self._tx_n = 0
+        self._tx_moved_ms = 0
+        self._hello = w.HELLO_TABLE.new_values()
+        self._fetching = False
+        self._fetch_id = 0
+        self._fetch_seq = 0
+        self._fetch_limit = 0
+        self._fetch_sent = 0
+        self._acted_id = -1
+        self._nonce = _NO_NONCE
+        self._nonce_done = _NO_NONCE
+        self._live_lost = 0
+        #: True while a host is there.
+        self.connected = False
+        #: True while the host wants live data.
+        self.live = False
+        #: Requests that a fault in the device's own code could not answer.
+        self.faults = 0
+
+    @property
+    def busy(self):
+        """True while bytes wait to go out or to be worked off: poll again soon."""
+        return self._tx_n > self._tx_at or self._fetching or self._rx_n > self._rx_at
+
+    @property
+    def bad_frames(self):
+        """Frames that did not check, since the start, up to 65535."""
+        return self._decoder.bad
+
+    def poll(self, now_ms):
+        """One turn: write what the port takes, read a bounded number of bytes, answer whole requests."""
+        try:
+            if not self._port.connected:
+                if self.connected:
+                    self._host_gone()
+                return
+            if not self.connected:
+                self.connected = True
+                self._tx_moved_ms = now_ms
+            self._write(now_ms)
+            budget = _RX_A_POLL
+            while self._room():
+                if self._rx_at == self._rx_n:
+                    if budget <= 0 or not self._port.in_waiting:
+                        break
+                    n = self._port.readinto(self._rx)
+                    if not n:
+                        break
+                    budget -= n
+                    self._rx_at = 0
+                    self._rx_n = n
+                self._rx_at = self._decoder.feed(self._rx, self._rx_at, self._rx_n)
+                if self._decoder.size:
+                    self._answer()
+                    self._write(now_ms)
+            records = _RECORDS_A_POLL
+            while self._fetching and records > 0 and self._room():
+                records -= 1
+                self._fetch_next()
+                self._write(now_ms)
+        except OSError:  # the port went away while it was used
+            self._host_gone()
+
+    def push_live(self, values):
+        """True when a LIVE_DATA frame with the values of ``wire.LIVE_DATA_FIELDS`` is on its way; the field ``lost`` is
+        filled here. Without room it is dropped and counted: the walk goes on."""
+        if not self.live or not self.connected:
+            return False
+        if not self._room():
+            if self._live_lost < 255:
+                self._live_lost += 1
+            return False
+        values[w.LIVE_TABLE.count - 1] = self._live_lost
+        w.LIVE_TABLE.pack_into(self._frame, _BODY, values)
+        self._live_lost = 0
+        return self._send(w.LIVE_DATA, 0, w.LIVE_TABLE.size)
+
+    def _host_gone(self):
+        """Back to the state without a host: nothing half-sent and nothing half-heard survives."""
+        self.connected = False
+        self._tx_at = 0
+        self._tx_n = 0
+        self._rx_at = 0
+        self._rx_n = 0
+        self._decoder.reset()
+        self._fetching = False
+        self._acted_id = -1
+        self._nonce = _NO_NONCE
+        self._nonce_done = _NO_NONCE
+        if self.live:
+            self.live = False
+            self._handler.live(False)
+
+    # Bytes out.
+
+    def _room(self):
+        """True when one more frame of any size fits."""
+        return _TX_SIZE - self._tx_n >= w.MAX_ENCODED
+
+    def _send(self, kind, request_id, body_size):
+        """True when the frame whose body is ready in ``_frame`` is on its way."""
+        size = w.frame_into(self._frame, body_size, kind, request_id)
+        end = w.stuff_into(self._frame, size, self._tx, self._tx_n)
+        if end < 0:
+            return False
+        self._tx_n = end
+        return True
+
+    def _write(self, now_ms):
+        if self._tx_at == self._tx_n:
+            self._tx_moved_ms = now_ms
+            return
+        n = self._port.write(self._tx_view[self._tx_at : self._tx_n])
+        if n:
+            self._tx_moved_ms = now_ms
+            self._tx_at += n
+            if self._tx_at >= self._tx_n:
+                self._tx_at = 0
+                self._tx_n = 0
+            elif self._tx_n - self._tx_at <= self._tx_at:
+                # What is left moves to the front: the two halves do not overlap.
+                left = self._tx_n - self._tx_at
+                self._tx_view[:left] = self._tx_view[self._tx_at : self._tx_n]
+                self._tx_at = 0
+                self._tx_n = left
+        elif ticks_diff(now_ms, self._tx_moved_ms) > _STALLED_MS:
+            # Nobody reads. A zero begins each frame, so that the next one is read whatever was cut here.
+            self._tx_at = 0
+            self._tx_n = 0
+            self._fetching = False
+            self._tx_moved_ms = now_ms
+
+    # Requests.
+
+    def _answer(self):
+        """Answer the request that is ready in the decoder."""
+        frame = self._decoder.frame
+        kind = w.frame_kind(frame)
+        if kind & w.REPLY:  # another device's reply, or an echo
+            return
+        request_id = w.frame_id(frame)
+        size = self._decoder.size - w.HEADER_SIZE - 4
+        if w.frame_version(frame) != w.PROTOCOL and kind != w.HELLO:
+            self._error(kind, request_id, w.E_PROTOCOL, "this device speaks protocol %d" % w.PROTOCOL)
+            return
+        try:
+            self._dispatch(kind, request_id, frame, size)
+        except Exception as fault:  # a fault of ours must not take the walk with it
+            self.faults += 1
+            self._error(kind, request_id, w.E_INTERNAL, type(fault).__name__)
+
+    def _dispatch(self, kind, request_id, frame, size):
+        # A chain of comparisons rather than a table of bound methods: each stored bound method is heap.
+        if kind == w.HELLO:
+            self._answer_hello(request_id)
+        elif kind == w.CLOCK and size >= 4:
+            self._answer_clock(request_id, w.i32(frame, _BODY))
+        elif kind == w.FETCH and size >= 4:
+            self._begin_fetch(request_id, w.u16(frame, _BODY), w.u16(frame, _BODY + 2))
+        elif kind == w.ACK and size >= 6:
+            self._answer_ack(request_id, frame)
+        elif kind == w.SETTINGS_GET and size >= 1:
+            self._send_settings(kind, request_id, frame[_BODY])
+        elif kind == w.SETTINGS_SET and size >= 1:
+            self._set_settings(request_id, frame, size)
+        elif kind == w.SETTINGS_RESET:
+            self._handler.journal.settings.reset()
+            self._handler.journal.settings.defaulted = False
+            self._handler.settings_changed()
+            self._send_settings(kind, request_id, 0)
+        elif kind == w.CALIBRATE and size >= 1:
+            self._answer_calibrate(request_id, frame[_BODY])
+        elif kind == w.IDENTIFY:
+            if self._once(request_id):
+                self._handler.identify()
+            self._send(kind | w.REPLY, request_id, 0)
+        elif kind == w.SELFTEST:
+            self._answer_selftest(request_id)
+        elif kind == w.LIVE and size >= 1:
+            self.live = frame[_BODY] != 0
+            self._live_lost = 0
+            self._handler.live(self.live)
+            self._frame[_BODY] = 1 if self.live else 0
+            self._send(kind | w.REPLY, request_id, 1)
+        elif kind == w.MARK:
+            if self._once(request_id):
+                self._handler.mark()
+            self._send(kind | w.REPLY, request_id, 0)
+        elif kind == w.MAINTENANCE:
+            if self._handler.maintenance():
+                self._send(kind | w.REPLY, request_id, 0)
+            else:
+                self._error(kind, request_id, w.E_REFUSED, "this board has no maintenance boot")
+        elif kind == w.FORMAT and size >= 8:
+            self._answer_format(request_id, frame)
+        elif 0 < kind < w.N_KINDS:
+            self._error(kind, request_id, w.E_BAD_REQUEST, "%d bytes are too few" % size)
+        else:
+            self._error(kind, request_id, w.E_UNKNOWN, "")
+
+    def _once(self, request_id):
+        """True for the first request of that id: a doubled one is answered, not acted upon."""
+        if request_id == self._acted_id:
+            return False
+        self._acted_id = request_id
+        return True
+
+    def _error(self, kind, request_id, code, text):
+        self._frame[_BODY] = kind
+        self._frame[_BODY + 1] = code
+        n = min(len(text), w.MAX_BODY - 2)
+        for i in range(n):
+            self._frame[_BODY + 2 + i] = ord(text[i]) & 0x7F
+        self._send(w.ERROR, request_id, 2 + n)
+
+    def _put_u16(self, offset, value):
+        self._frame[_BODY + offset] = value & 0xFF
+        self._frame[_BODY + offset + 1] = (value >> 8) & 0xFF
+
+    def _put_u32(self, offset, value):
+        self._put_u16(offset, value & 0xFFFF)
+        self._put_u16(offset + 2, value >> 16)
+
+    def _answer_hello(self, request_id):
+        values = self._hello
+        journal = self._handler.journal
+        head = journal.head
+        values[w.H_FLAGS] = 0
+        self._handler.hello_into(values)
+        values[w.H_DEVICE_ID] = head[J_DEVICE_ID]
+        values[w.H_JOURNAL_ID] = head[J_JOURNAL_ID]
+        values[w.H_PROTOCOL] = w.PROTOCOL
+        values[w.H_FW_VERSION] = r.version_number()
+        values[w.H_RECORD_LAYOUT] = r.SESSION_LAYOUT
+        values[w.H_JOURNAL_LAYOUT] = journal.newer_layout or JOURNAL_LAYOUT
+        values[w.H_BOOT] = journal.boot
+        values[w.H_SESSIONS] = journal.count
+        values[w.H_CAPACITY] = journal.capacity
+        values[w.H_UNACKNOWLEDGED] = journal.unacknowledged
+        values[w.H_FIRST_SEQ] = journal.first_seq
+        values[w.H_NEXT_SEQ] = journal.next_seq
+        values[w.H_ACKED_SEQ] = journal.acked_seq
+        values[w.H_DROPPED_ACKED] = head[J_DROPPED_ACKED]
+        values[w.H_DROPPED_UNACKED] = head[J_DROPPED_UNACKED]
+        values[w.H_NEWER_RECORDS] = journal.newer_records()
+        values[w.H_COMMITS] = head[J_COMMITS]
+        values[w.H_COMMITS_TODAY] = head[J_COMMITS_TODAY]
+        values[w.H_COMMITS_DEFERRED] = head[J_COMMITS_DEFERRED]
+        values[w.H_SETTINGS_COUNT] = s.N_SETTINGS
+        values[w.H_CALIBRATION_QUALITY] = journal.calibration[CAL_QUALITY]
+        values[w.H_CALIBRATED_UTC_S] = journal.calibration[CAL_TAKEN_UTC_S]
+        values[w.H_BAD_FRAMES] = self._decoder.bad
+        flags = values[w.H_FLAGS]
+        if journal.calibrated:
+            flags |= w.HF_CALIBRATED
+        if journal.formatted:
+            flags |= w.HF_FORMATTED
+        if journal.bank_lost:
+            flags |= w.HF_BANK_LOST
+        if journal.read_only:
+            flags |= w.HF_READ_ONLY
+        if journal.settings.defaulted:
+            flags |= w.HF_SETTINGS_DEFAULTED
+        if journal.unsaved:
+            flags |= w.HF_UNSAVED
+        if journal.store_fault:
+            flags |= w.HF_STORE_FAULT
+        values[w.H_FLAGS] = flags
+        w.HELLO_TABLE.pack_into(self._frame, _BODY, values)
+        self._send(w.HELLO | w.REPLY, request_id, w.HELLO_TABLE.size)
+
+    def _answer_clock(self, request_id, utc_s):
+        handler = self._handler
+        if utc_s < 0:
+            self._error(w.CLOCK, request_id, w.E_REFUSED, "a time after 2088")
+            return
+        self._put_u32(0, handler.utc_s())
+        self._put_u32(8, handler.journal.head[J_CLOCK_SET_UTC_S])
+        if utc_s:
+            handler.set_clock(utc_s)
+            handler.journal.note_clock(utc_s)
+        self._put_u32(4, handler.utc_s())
+        self._put_u32(12, handler.uptime_s())
+        self._send(w.CLOCK | w.REPLY, request_id, 16)
+
+    def _begin_fetch(self, request_id, from_seq, limit):
+        journal = self._handler.journal
+        if journal.unsaved & WHY_SESSION:  # only what is written leaves the house
+            journal.commit(self._handler.utc_s(), self._handler.uptime_s(), True)
+        self._fetching = True
+        self._fetch_id = request_id
+        self._fetch_seq = from_seq
+        self._fetch_limit = limit
+        self._fetch_sent = 0
+
+    def _fetch_next(self):
+        """Send the next record, or the reply that ends them."""
+        journal = self._handler.journal
+        k = journal.index_from(self._fetch_seq)
+        if k < journal.written and (not self._fetch_limit or self._fetch_sent < self._fetch_limit):
+            seq = journal.seq_at(k)
+            self._put_u16(0, seq)
+            self._frame[_BODY + 2] = 1 if seq <= journal.acked_seq else 0
+            end = journal.read_into(k, self._frame, _BODY + 3)
+            self._send(w.RECORD, self._fetch_id, end - _BODY)
+            self._fetch_seq = seq + 1
+            self._fetch_sent += 1
+            return
+        self._fetching = False
+        self._put_u16(0, self._fetch_sent)
+        self._put_u16(2, self._fetch_seq)
+        self._send(w.FETCH | w.REPLY, self._fetch_id, 4)
+
+    def _answer_ack(self, request_id, frame):
+        journal = self._handler.journal
+        seq = w.u16(frame, _BODY)
+        at = _BODY + _CRC_AT
+        crc = frame[at] | frame[at + 1] << 8 | frame[at + 2] << 16 | frame[at + 3] << 24
+        code = journal.acknowledge(seq, crc, self._handler.uptime_s())
+        if code == ACK_OK:
+            self._put_u16(0, journal.acked_seq)
+            self._put_u16(2, journal.unacknowledged)
+            self._send(w.ACK | w.REPLY, request_id, 4)
+        elif journal.read_only:
+            self._error(w.ACK, request_id, w.E_READ_ONLY, "the journal is of a later firmware")
+        elif code == ACK_UNKNOWN:
+            self._error(w.ACK, request_id, w.E_BAD_REQUEST, "no written record has the number %d" % seq)
+        else:
+            self._error(w.ACK, request_id, w.E_ACK, "fetch again from %d" % (journal.acked_seq + 1))
+
+    def _send_settings(self, kind, request_id, first):
+        settings = self._handler.journal.settings
+        n = max(0, min(s.N_SETTINGS - first, w.SETTINGS_A_FRAME))
+        self._frame[_BODY] = s.N_SETTINGS
+        self._frame[_BODY + 1] = n
+        for k in range(n):
+            at = 2 + w.SETTING_SIZE * k
+            self._frame[_BODY + at] = first + k
+            self._put_u32(at + 1, settings.values[first + k])
+        self._send(kind | w.REPLY, request_id, 2 + w.SETTING_SIZE * n)
+
+    def _set_settings(self, request_id, frame, size):
+        """All of the settings in the request, or none."""
+        settings = self._handler.journal.settings
+        count = frame[_BODY]
+        if size < 1 + w.SETTING_SIZE * count:
+            self._error(w.SETTINGS_SET, request_id, w.E_BAD_REQUEST, "settings cut short")
+            return
+        old = settings.snapshot()
+        fits = True
+        for k in range(count):
+            at = _BODY + 1 + w.SETTING_SIZE * k
+            if fits and not settings.assign(frame[at], w.i32(frame, at + 1)):
+                fits = False
+        if not fits or not settings.check():
+            settings.restore(old)
+            self._error(w.SETTINGS_SET, request_id, w.E_REFUSED, settings.why)
+            return
+        settings.defaulted = False
+        self._handler.settings_changed()
+        self._send_settings(w.SETTINGS_SET, request_id, 0)
+
+    def _answer_calibrate(self, request_id, action):
+        handler = self._handler
+        if action == w.CAL_START and self._once(request_id) and not handler.begin_calibration():
+            self._error(w.CALIBRATE, request_id, w.E_BUSY, "not now")
+            return
+        if action == w.CAL_CANCEL:
+            handler.cancel_calibration()
+        self._frame[_BODY] = handler.calibration_status()
+        self._frame[_BODY + 1] = handler.journal.calibration[CAL_QUALITY]
+        self._send(w.CALIBRATE | w.REPLY, request_id, 2)
+
+    def _answer_selftest(self, request_id):
+        digests = bytearray(16)
+        self._frame[_BODY] = self._handler.selftest_into(digests)
+        for k in range(16):
+            self._frame[_BODY + 1 + k] = digests[k]
+        self._send(w.SELFTEST | w.REPLY, request_id, 17)
+
+    def _answer_format(self, request_id, frame):
+        """Twice asked, once done: the first time a nonce is drawn; the second time, with it, the records are given
+        up."""
+        handler = self._handler
+        journal = handler.journal
+        nonce = bytes(frame[_BODY : _BODY + 4])
+        journal_id = bytes(frame[_BODY + 4 : _BODY + 8])
+        if nonce == _NO_NONCE:
+            while self._nonce == _NO_NONCE:
+                self._nonce = bytes(journal.random_bytes(4))
+            self._send_format(request_id, self._nonce)
+        elif nonce == self._nonce_done:  # its reply was lost
+            self._send_format(request_id, nonce)
+        elif nonce != self._nonce or journal_id != journal.head[J_JOURNAL_ID]:
+            self._error(w.FORMAT, request_id, w.E_NONCE, "")
+        else:
+            self._nonce = _NO_NONCE
+            done = journal.format(handler.utc_s(), handler.uptime_s())
+            if done not in (COMMITTED, NOTHING):
+                self._error(w.FORMAT, request_id, w.E_STORE, "")
+                return
+            self._fetching = False
+            self._nonce_done = nonce
+            handler.settings_changed()
+            self._send_format(request_id, nonce)
+
+    def _send_format(self, request_id, nonce):
+        for k in range(4):
+            self._frame[_BODY + k] = nonce[k]
+            self._frame[_BODY + 4 + k] = self._handler.journal.head[J_JOURNAL_ID][k]
+        self._send(w.FORMAT | w.REPLY, request_id, 8)

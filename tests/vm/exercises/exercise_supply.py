@@ -1,48 +1,18 @@
-from kit import Chance, Digest, samples
+from kit import Chance, Digest
 from walktall.supply import Supply
-from walktall.ticks import PERIOD, ticks_add
+from walktall.ticks import ticks_add
 
-chance = Chance(10)
-for rate_per_mille in (1000, 950, 1050, 985):
-    supply = Supply()
-    digest = Digest("supply %d" % rate_per_mille)
-    now_ms = PERIOD - 20000
-    supply.begin(now_ms)
-    made = 0  # samples since the start, in thousandths of a sample
-    taken = 0
-    lost = 0
-    for turn in range(4000):
-        step_ms = (250, 250, 250, 20, 1, 900)[chance.below(6)]
-        if turn % 700 == 650:
-            step_ms = 12000  # the clock jumped, or somebody slept long
-        now_ms = ticks_add(now_ms, step_ms)
-        digest.add(supply.elapse(now_ms))
-        away = turn % 500 > 480
-        overrun = False
-        fresh = 0
-        if not away:
-            made += step_ms * 52 * rate_per_mille // 1000
-        while made >= 1000:
-            made -= 1000
-            fresh += 1
-        if fresh > 340:
-            fresh = 340
-            overrun = turn % 2 == 0
-        taken += fresh
-        missing = supply.receive(fresh, overrun)
-        lost += missing
-        digest.add(missing)
-        digest.add((1 if supply.gap_first else 0) | (2 if supply.in_gap else 0))
-        digest.add(supply.wait_ms(1 + chance.below(13), now_ms))
-        digest.add(supply.period)
-    digest.tell()
-    print(taken, lost, supply.period, supply.jumps, supply.silent_ms)
-
+digest = Digest("supply", 500)
+chance = Chance(12)
 supply = Supply()
-for name in ("corners", "extreme", "walk"):
-    counts = samples(name)
-    believed = 0
-    for i in range(len(counts) // 6):
-        ax, ay, az, wx, wy, wz = counts[i * 6 : i * 6 + 6]
-        believed += 1 if supply.fresh(ax, ay, az, wx, wy, wz) else 0
-    print(name, believed, supply.stale)
+now = (1 << 29) - 2000
+supply.begin(now)
+for k in range(4000):
+    wait = supply.wait_ms(1 + chance.below(13), now)
+    now = ticks_add(now, 20000 if k % 997 == 5 else wait + chance.below(4))
+    digest.add(supply.elapse(now))
+    digest.add(supply.receive(0 if k % 50 < 5 else chance.below(14), k % 101 == 0))
+    digest.add(supply.period)
+    counts = [chance.between(-32768, 32767) if k % 31 < 10 else 5 for _ in range(6)]
+    digest.add(supply.fresh(counts[0], counts[1], counts[2], counts[3], counts[4], counts[5]))
+digest.tell()

@@ -291,6 +291,7 @@ def short_walk(seconds: int, pitch: int, cadence: int, buzzes: int = 0) -> array
         session.event(e.BUZZ, e.FORWARD, e.LEAN, 0)
         session.event(e.RECOVERED, e.FORWARD, e.LEAN, 8)
     session.finish(0, 3900)
+    session.note_flag(r.FLAG_SHORT)
     return session.fields
 
 

@@ -430,8 +430,6 @@ class Session:
         fields = self.fields
         self._close_fault(events.LABEL_NONE)
         self.note_utc(utc_s)
-        if fields[r.S_WEAR_S] < r.SHORT_WALK_S:
-            self.note_flag(r.FLAG_SHORT)
         fields[r.S_BATTERY_END_MV] = battery_mv
         self.summarise()
         state[_OPEN] = 0

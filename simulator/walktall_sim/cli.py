@@ -1,0 +1,429 @@
+"""The command ``walktall-sim``: play recorded or made-up walks to the device's own code, without a device.
+
+Exit status: 0 fine, 1 a check failed, 2 wrong use or bad input, 130 cancelled; what went wrong is one line on standard
+error. Commands are thin: they read options, and `replay`, `generate`, `serve` do the work. NumPy, Polars and Adafruit's
+driver are only needed by those (the extra ``walktall[sim]``), so they are imported inside the commands, and help,
+version and completion work without them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from walktall_sim.replay import Line, Options
+
+EXIT_USAGE = 2
+EXIT_CANCELLED = 130
+
+app = typer.Typer(
+    name="walktall-sim",
+    help="Play recorded or synthetic walks to the posture clip's own code, without a clip.",
+    epilog="A first try: walktall-sim generate --minutes 10 --seed 1 --out walk.csv && walktall-sim replay walk.csv",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class UsageError(Exception):
+    """Wrong use or bad input; the text is one line."""
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from walktall import __version__
+
+        print(f"walktall-sim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    pass
+
+
+@contextlib.contextmanager
+def _input_errors() -> Iterator[None]:
+    """What the work modules say of wrong input, as this command's one line."""
+    from walktall_sim.generate import PlanError
+    from walktall_sim.mounting import MountingError
+    from walktall_sim.recordings import RecordingError
+    from walktall_sim.replay import ReplayError
+    from walktall_sim.turn import TurnError
+
+    try:
+        yield
+    except (PlanError, MountingError, RecordingError, ReplayError, TurnError) as error:
+        raise UsageError(str(error)) from None
+
+
+def _note(text: str) -> None:
+    """One line on standard error."""
+    print(f"walktall-sim: {text}", file=sys.stderr)
+
+
+# --- replay -------------------------------------------------------------------------------------------------------
+
+_RECORDING = Annotated[Path, typer.Argument(metavar="RECORDING", help="A .csv, .csv.gz or .parquet recording.")]
+_TRIAL = Annotated[str | None, typer.Option("--trial", metavar="T", help="Only this trial: its name, else its number.")]
+_UP = Annotated[str | None, typer.Option("--up", metavar="AXIS", help="The sensor axis that points up, such as -x.")]
+_FORWARD = Annotated[
+    str | None, typer.Option("--forward", metavar="AXIS", help="The sensor axis that points forward, such as +z.")
+]
+_UPRIGHT = Annotated[
+    str | None,
+    typer.Option("--upright", metavar="A:B", help="Seconds of standing that define upright; else the first 2 s."),
+]
+_SET = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting of the device; may come again.")
+]
+_TURN = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--turn",
+        metavar="DEG@START+SECONDS/RAMP",
+        help="Turn the sensor forward by DEG from START for SECONDS, over RAMP seconds; several add up.",
+    ),
+]
+_ANSWER = Annotated[
+    float | None, typer.Option("--answer", metavar="S", help="The wearer ends the turn S seconds after the first buzz.")
+]
+_CHIP = Annotated[str, typer.Option("--chip", metavar="CHIP", help="lsm6ds3trc or lsm6dsox (full path).")]
+
+
+def _options(
+    trial: str | None,
+    up: str | None,
+    forward: str | None,
+    upright: str | None,
+    settings: Sequence[str] | None,
+    turns: Sequence[str] | None,
+    answer: float | None,
+    full: bool = True,
+    chip: str = "lsm6ds3trc",
+    all_events: bool = False,
+) -> Options:
+    from walktall_sim import mounting, replay
+    from walktall_sim.turn import parse_turn
+
+    for axis in (up, forward):
+        if axis is not None:
+            mounting.parse_axis(axis)
+    if answer is not None and not 0.0 <= answer < float("inf"):
+        raise UsageError(f"--answer {answer:g}: must be 0 or more seconds")
+    if chip not in replay.CHIPS:
+        raise UsageError(f"--chip {chip!r}: one of {', '.join(replay.CHIPS)}")
+    return replay.Options(
+        trial=trial,
+        up=up,
+        forward=forward,
+        upright=None if upright is None else replay.parse_window(upright),
+        settings=[replay.parse_setting(text) for text in settings or ()],
+        turns=[parse_turn(text) for text in turns or ()],
+        answer_s=answer,
+        full=full,
+        chip=chip,
+        all_events=all_events,
+    )
+
+
+@app.command(epilog="Example: walktall-sim replay walk.csv --turn 20@90+40/2 --answer 0.5")
+def replay(
+    recording: _RECORDING,
+    trial: _TRIAL = None,
+    up: _UP = None,
+    forward: _FORWARD = None,
+    upright: _UPRIGHT = None,
+    set_: _SET = None,
+    turn: _TURN = None,
+    answer: _ANSWER = None,
+    full: Annotated[
+        bool,
+        typer.Option("--full/--fast", help="Through registers, driver and poll, or straight to the detector."),
+    ] = True,
+    chip: _CHIP = "lsm6ds3trc",
+    all_events: Annotated[bool, typer.Option("--all-events", help="Also the events that are not for scripts.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Play a recording to the device's code; print its events and the session record that it would leave.
+
+    A recording whose time starts again is several trials: each meets a fresh device.
+    """
+    from walktall_sim import replay as work
+
+    with _input_errors():
+        options = _options(trial, up, forward, upright, set_, turn, answer, full, chip, all_events)
+        show = _show_json if json else _Person().show
+        for line in work.replay(recording, options, _note):
+            show(line)
+
+
+def _show_json(line: Line) -> None:
+    from walktall_sim.replay import dumps
+
+    print(dumps(line), flush=True)
+
+
+_COLOUR = {"buzz": "bold red", "fault_begin": "yellow", "recovered": "green", "gap": "magenta", "slip": "magenta"}
+
+
+class _Person:
+    """Events for a person to read: coloured on a terminal, plain elsewhere."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self._console = Console(highlight=False, soft_wrap=True)
+        self._trial: str | None = None
+
+    def show(self, line: Line) -> None:
+        """Print one line of a replay."""
+        from rich.text import Text
+
+        trial = line.get("trial")
+        if trial != self._trial:
+            self._trial = trial
+            self._console.print(Text(f"trial {trial}", style="bold"))
+        if line["event"] == "summary":
+            for part in _summary(line):
+                self._console.print(Text(part))
+            return
+        name = str(line["event"])
+        if name == "walking":
+            name = "walking" if line["walking"] else "stopped"
+        words = [str(line[key]) for key in ("fault", "label") if line.get(key)]
+        if "duration_s" in line:
+            words.append(f"{line['duration_s']:g} s without data")
+        if "after_s" in line:
+            words.append(f"{line['after_s']:g} s after the buzz")
+        text = Text(f"{line['t_s']:9.2f} s  ")
+        text.append(f"{name:<12}", style=_COLOUR.get(name, ""))
+        text.append(" ".join(words))
+        text.rstrip()
+        self._console.print(text)
+
+
+def _clock(seconds: int) -> str:
+    hours, rest = divmod(seconds, 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
+
+
+def _summary(line: Line) -> list[str]:
+    """The session record in a few lines for a person."""
+    judged = {name: line[f"{name}_s"] for name in ("good", "forward", "back", "side")}
+    left = ("still", "bend", "jog", "buzzing", "charging", "gap", "unsure", "snoozed", "off_body")
+    out = {name.replace("_", " "): line[f"{name}_s"] for name in left}
+    total = sum(judged.values())
+    share = f" ({100 * judged['good'] / total:.0f} % upright)" if total else ""
+    events = {
+        "lean": line["lean_events"],
+        "slouch": line["slouch_events"],
+        "unsure": line["unsure_events"],
+        "back": line["back_events"],
+        "side": line["side_events"],
+    }
+
+    def listed(parts: dict[str, int], shown: Any = _clock) -> str:
+        return ", ".join(f"{name} {shown(value)}" for name, value in parts.items() if value) or "none"
+
+    return [
+        f"worn {_clock(line['wear_s'])}, walked {_clock(line['walking_s'])}, {line['steps']} steps, "
+        f"cadence {line['cadence_mean_spm']} a minute",
+        f"judged {_clock(total)}{share}: {listed(judged)}",
+        f"left out {_clock(sum(out.values()))}: {listed(out)}",
+        f"faults: {listed(events, str)}; buzzes {line['buzzes']}, answered {line['answered']}",
+    ]
+
+
+# --- generate -----------------------------------------------------------------------------------------------------
+
+
+@app.command(
+    epilog="The clip sits with +y up and +z forward, a little crooked as clips are. Examples: "
+    "walktall-sim generate --minutes 10 --seed 1 --out walk.csv; "
+    "walktall-sim generate --plan 'stand:10,walk:120,lean 20:40,walk:60' --out lean.csv.gz"
+)
+def generate(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A .csv, .csv.gz or .parquet file to write.")],
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", metavar="M", help="How long; 10 unless a plan says otherwise.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The person, the way and the noise.")] = 1,
+    plan: Annotated[
+        str | None,
+        typer.Option(
+            "--plan",
+            metavar="PLAN",
+            help="What happens: KIND[ DEGREES]:SECONDS,... with KIND among stand, sit, walk, stairs, jog, lean, "
+            "slouch, arch, side, bend; for walk, stairs and jog the number is the steps a minute.",
+        ),
+    ] = None,
+) -> None:
+    """Make a synthetic walk at 104 Hz, with truth columns: state, pitch_deg, roll_deg, cadence_spm, steps."""
+    with _input_errors():
+        from walktall_sim import generate as work
+
+        if plan is not None and minutes is not None:
+            raise UsageError("--plan says how long the walk is; leave --minutes out")
+        if not 0 <= seed < 2**63:
+            raise UsageError(f"--seed {seed}: must be a whole number from 0")
+        script = work.parse_plan(plan) if plan is not None else work.default_plan(minutes or 10.0, seed)
+        if minutes is not None and minutes <= 0:
+            raise UsageError(f"--minutes {minutes:g}: must be above 0")
+        walk = work.Walk(script, seed)
+        with _progress("writing", walk.n_rows) as tell:
+            rows = work.write(walk, out, tell)
+    print(f"{out}: {_clock(round(rows / work.RATE_HZ))}, {rows} rows, up +y, forward +z")
+    print("plan: " + ", ".join(str(segment) for segment in script))
+
+
+@contextlib.contextmanager
+def _progress(what: str, total: int) -> Iterator[Any]:
+    """A bar on standard error where that is a terminal; yields the function that is told how far it is."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.update(task, completed=done)
+
+
+# --- info ---------------------------------------------------------------------------------------------------------
+
+
+@app.command(epilog="Example: walktall-sim info walk.csv")
+def info(
+    recording: _RECORDING,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line, one for each trial.")] = False,
+) -> None:
+    """Say what is in a recording: rate, gaps, length, and which way gravity points in the first 2 s."""
+    from walktall_sim import describe
+    from walktall_sim.replay import dumps
+
+    with _input_errors():
+        for line in describe.trials(recording):
+            print(dumps(line) if json else describe.text(line), flush=True)
+
+
+# --- serve --------------------------------------------------------------------------------------------------------
+
+
+@app.command(epilog="Example: walktall-sim serve walk.csv --link /tmp/clip & walktall download --port /tmp/clip")
+def serve(
+    recording: _RECORDING,
+    speed: Annotated[
+        str, typer.Option("--speed", metavar="1|max", help="Real time, or the walk first and then the port.")
+    ] = "1",
+    link: Annotated[
+        Path | None, typer.Option("--link", metavar="PATH", help="Also make this a link to the serial port.")
+    ] = None,
+    tcp: Annotated[
+        int | None, typer.Option("--tcp", metavar="PORT", help="A socket on this computer instead (0: any free port).")
+    ] = None,
+    trial: _TRIAL = None,
+    up: _UP = None,
+    forward: _FORWARD = None,
+    upright: _UPRIGHT = None,
+    set_: _SET = None,
+    turn: _TURN = None,
+    answer: _ANSWER = None,
+    chip: _CHIP = "lsm6ds3trc",
+) -> None:
+    """Be the device: play a recording and answer the host's tool on a serial port, until interrupted."""
+    if speed not in {"1", "max"}:
+        raise UsageError(f"--speed {speed!r}: 1 or max")
+    if link is not None and tcp is not None:
+        raise UsageError("--link and --tcp exclude each other")
+    if tcp is not None and not 0 <= tcp < 65536:
+        raise UsageError(f"--tcp {tcp}: must lie within 0 and 65535")
+    with _input_errors():
+        from walktall_sim import serve as work
+
+        options = _options(trial, up, forward, upright, set_, turn, answer, True, chip)
+        try:
+            code = work.serve(recording, options, fast=speed == "max", link=link, tcp=tcp, note=_note)
+        except work.ServeError as error:
+            raise UsageError(str(error)) from None
+    if code:
+        raise typer.Exit(code)
+
+
+# --- the frame around ---------------------------------------------------------------------------------------------
+
+_MANY = {"--set": re.compile(r"[a-z][a-z0-9_]*=\S*"), "--turn": re.compile(r"[+-]?[\d.]+@\S+")}
+
+
+def spread(arguments: Sequence[str]) -> list[str]:
+    """``--set a=1 b=2`` as ``--set a=1 --set b=2``, and the same for ``--turn``: both notations are understood."""
+    out: list[str] = []
+    many: str | None = None
+    values = 0
+    for argument in arguments:
+        if many is not None and values and _MANY[many].fullmatch(argument) and not Path(argument).exists():
+            out += [many, argument]
+            continue
+        if many is not None and not values:
+            values = 1
+        else:
+            many, values = (argument, 0) if argument in _MANY else (None, 0)
+        out.append(argument)
+    return out
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; its exit status. All errors end here, as one line on standard error."""
+    try:
+        code = app(args=spread(arguments), prog_name="walktall-sim", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except UsageError as error:
+        _note(str(error))
+        return EXIT_USAGE
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in {"walktall_sim", "walktall"}:
+            raise
+        _note(f"{error.name} is not installed: pip install 'walktall[sim]'")
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        return EXIT_CANCELLED
+    except BrokenPipeError:
+        # Whoever read has enough (`| head`). Python would complain again while it closes the pipe: give it another.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        # Typer brings click's exceptions under one name or another; they know their line and their status.
+        shown = getattr(error, "format_message", None)
+        if shown is None:
+            if type(error).__name__ == "Abort":
+                return EXIT_CANCELLED
+            raise
+        _note(" ".join(str(shown()).split()) + _hint(error))
+        return int(getattr(error, "exit_code", EXIT_USAGE))
+
+
+def _hint(error: Exception) -> str:
+    context = getattr(error, "ctx", None)
+    path = getattr(context, "command_path", "walktall-sim")
+    return f" ({path} --help)"
+
+
+def main() -> None:
+    """The console command."""
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,340 @@
+"""A recording played to the device: what it would have told, and the session record that it would have left.
+
+Two ways lead through the same code. The *full* path is the virtual board: registers, FIFO, I2C, Adafruit's
+driver, the ordinary ``Device.poll()``. The *fast* path quantises the same rows with the chip's own quantiser and hands
+the counts straight to the same ``walktall.chain``; it is for sweeps. A test holds both to the same events.
+
+Upright is the mean of a window of the recording as it is, before any turn: the walker stood straight there, whatever is
+imposed later. Times are the recording's own.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from walktall import events, records
+from walktall.chain import Chain
+from walktall.settings import Settings, describe_limits, index_of, parse_text
+from walktall_sim import chips, mounting, recordings, resample
+from walktall_sim.mounting import Frame, Mounting, Upright
+from walktall_sim.source import WalkSource
+from walktall_sim.turn import Turn
+
+# The ranges that the firmware configures (walktall.hw.imu).
+ACCEL_FS_G = 4
+GYRO_FS_DPS = 500
+DEFAULT_UPRIGHT_S = 2.0
+CHIPS = ("lsm6ds3trc", "lsm6dsox")
+
+# Names that scripts may rely on; the rest of the ring's codes come with `all_events`.
+_ALWAYS = frozenset(
+    {
+        events.CALIBRATED,
+        events.WALKING,
+        events.STOPPED,
+        events.FAULT_BEGIN,
+        events.FAULT_END,
+        events.BUZZ,
+        events.RECOVERED,
+        events.GAP,
+        events.SLIP,
+    }
+)
+
+Line = dict[str, Any]
+
+
+class ReplayError(ValueError):
+    """Options that do not go with each other or with the recording; the text is one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to replay; see ``walktall-sim replay --help``."""
+
+    trial: str | None = None
+    up: str | None = None
+    forward: str | None = None
+    upright: tuple[float, float] | None = None
+    settings: Sequence[tuple[str, str]] = ()
+    turns: Sequence[Turn] = ()
+    answer_s: float | None = None
+    full: bool = True
+    chip: str = CHIPS[0]
+    all_events: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """One trial, ready to be played: rows at 52 Hz with everything that the options say of them.
+
+    ``several``: it has a name, or others beside it, so that its lines have to say which trial they belong to.
+    """
+
+    trial: str
+    several: bool
+    source: WalkSource
+    chosen: Mounting
+    upright: Upright
+    frame: Frame
+    rate_hz: float
+    settings: Settings = field(repr=False)
+
+    @property
+    def n(self) -> int:
+        """Samples at 52 Hz."""
+        return len(self.source)
+
+
+def parse_setting(text: str) -> tuple[str, str]:
+    """Name and value out of ``name=value``, both checked.
+
+    :raises ReplayError: told in one line
+    """
+    name, equals, value = text.partition("=")
+    name = name.strip()
+    if not equals:
+        raise ReplayError(f"--set {text!r}: expected NAME=VALUE, such as hold_s=10")
+    if index_of(name) < 0:
+        raise ReplayError(f"--set {text!r}: no setting is called {name!r}")
+    if parse_text(name, value) is None:
+        raise ReplayError(f"--set {text!r}: {name} must be {describe_limits(index_of(name))}")
+    return name, value.strip()
+
+
+def parse_window(text: str) -> tuple[float, float]:
+    """Seconds A and B out of ``A:B``.
+
+    :raises ReplayError: told in one line
+    """
+    first, colon, last = text.partition(":")
+    try:
+        window = float(first), float(last)
+    except ValueError:
+        window = math.nan, math.nan
+    if not colon or not window[0] < window[1] or not math.isfinite(window[0] + window[1]):
+        raise ReplayError(f"--upright {text!r}: expected A:B in seconds of the recording, A before B, such as 0:2")
+    return window
+
+
+def settings_for(chosen: mounting.Mounting, pairs: Sequence[tuple[str, str]]) -> Settings:
+    """The device's settings: the mounting's forward axis, then what was set, checked together.
+
+    :raises ReplayError: values that do not go together
+    """
+    settings = Settings()
+    values = [(index_of("forward_axis"), chosen.forward)]
+    values += [(index_of(name), parse_text(name, text)) for name, text in pairs]
+    if not settings.set_together(values):
+        raise ReplayError(f"--set: {settings.why}")
+    return settings
+
+
+class _Trials:
+    """A recording's batches by trial; when one is read to its end, ``ahead`` is the next one's first batch."""
+
+    def __init__(self, path: Path) -> None:
+        self._stream = recordings.batches(path)
+        self.ahead = next(self._stream, None)
+
+    def __iter__(self) -> Iterator[tuple[recordings.Batch, Iterator[recordings.Batch]]]:
+        while self.ahead is not None:
+            first = self.ahead
+            group = self._group(first)
+            yield first, group
+            for _ in group:  # what was not wanted
+                pass
+
+    def _group(self, first: recordings.Batch) -> Iterator[recordings.Batch]:
+        batch: recordings.Batch | None = first
+        while batch is not None and batch.index == first.index:
+            yield batch
+            self.ahead = batch = next(self._stream, None)
+
+
+def _wanted(path: Path, trial: str) -> Callable[[recordings.Batch], bool]:
+    """Which trials ``--trial`` means: those of that name, else the one of that number.
+
+    :raises ReplayError: there is none
+    """
+    names: dict[int, str] = {}
+    for batch in recordings.batches(path):
+        if batch.named:
+            names[batch.index] = batch.trial
+        last = batch.index
+    if trial in names.values():
+        return lambda batch: batch.named and batch.trial == trial
+    number = int(trial) if trial.isascii() and trial.isdigit() else 0
+    if 1 <= number <= last:
+        return lambda batch: batch.index == number
+    known = f"; the first is called {names[min(names)]!r}" if names else ""
+    raise ReplayError(f"{path}: no trial {trial!r}; it has {last}, numbered from 1{known}")
+
+
+def walks(path: Path, options: Options, skipped: Callable[[str], None]) -> Iterator[Walk]:
+    """The trials of a recording that the options ask for, ready to be played, one at a time.
+
+    :param skipped: called with one line for a trial, among several, that cannot be played
+    :raises recordings.RecordingError: the file cannot be used
+    :raises ReplayError: the options do not fit the recording, or no trial of it can be played
+    """
+    try:
+        chosen = mounting.mounting_for(path, options.up, options.forward)
+    except mounting.MountingError as error:
+        raise ReplayError(str(error)) from None
+    settings_for(chosen, options.settings)
+    wanted = _wanted(path, options.trial) if options.trial is not None else None
+    played = 0
+    held: str | None = None
+    trials = _Trials(path)
+    for first, batches in trials:
+        if wanted is not None and not wanted(first):
+            continue
+        pieces = ((batch.t_s, batch.values) for batch in batches)
+        try:
+            start_s, rate_hz, rows = resample.resample(pieces)
+            several = first.named or first.index > 1 or trials.ahead is not None
+            yield _prepare(first, several, start_s, rate_hz, rows, chosen, options)
+            played += 1
+        except (resample.RateError, mounting.MountingError) as error:
+            # One trial alone may be the whole file: then this is the file's error. Among others it is left out, aloud.
+            if held is not None:
+                skipped(held)
+            held = f"{path}: trial {first.trial}: {error}" if first.named or first.index > 1 else f"{path}: {error}"
+    if held is not None and not played:
+        raise ReplayError(held)
+    if held is not None:
+        skipped(held)
+
+
+def _prepare(
+    first: recordings.Batch,
+    several: bool,
+    start_s: float,
+    rate_hz: float,
+    rows: NDArray[np.float32],
+    chosen: mounting.Mounting,
+    options: Options,
+) -> Walk:
+    window = options.upright or (start_s, start_s + DEFAULT_UPRIGHT_S)
+    begin = max(math.ceil((window[0] - start_s) * resample.CHIP_HZ - 1e-6), 0)
+    end = max(math.ceil((window[1] - start_s) * resample.CHIP_HZ - 1e-6), 0)
+    upright = mounting.upright_of(rows[begin:end].astype(np.float64), resample.CHIP_HZ)
+    frame = mounting.frame_of(chosen, upright)
+    # Each trial meets a fresh device and a wearer who has not answered yet.
+    turns = [Turn(one.deg, one.start_s, one.hold_s, one.ramp_s) for one in options.turns]
+    source = WalkSource(rows, start_s, frame=frame, turns=turns, answer_s=options.answer_s)
+    settings = settings_for(chosen, options.settings)
+    return Walk(first.trial, several, source, chosen, upright, frame, rate_hz, settings)
+
+
+def calibrate(chain: Chain, walk: Walk) -> None:
+    """Give the chain the upright of the walk's window, in the counts that the chip would have given."""
+    scale = chips.counts_per_unit(ACCEL_FS_G, GYRO_FS_DPS)
+    force = [round(float(v)) for v in walk.upright.force * scale[:3]]
+    bias = [round(float(v)) for v in walk.upright.gyro_bias * scale[3:] * 16.0]
+    chain.set_upright(*force, *bias, 100 if walk.upright.still else 50)
+
+
+def line_of(ring: events.EventRing, t0_s: float, *, all_events: bool) -> Line | None:
+    """The event just taken from the ring as a line of output, or None when it is not among those asked for."""
+    code = ring.code
+    if code not in _ALWAYS and not all_events:
+        return None
+    name = "walking" if code == events.STOPPED else events.NAMES[code]
+    line: Line = {"t_s": round(t0_s + ring.sample / resample.CHIP_HZ, 3), "event": name}
+    if code in (events.WALKING, events.STOPPED):
+        line["walking"] = code == events.WALKING
+    if code in (events.FAULT_BEGIN, events.FAULT_END, events.BUZZ, events.RECOVERED):
+        line["fault"] = events.FAULT_NAMES[ring.fault]
+    if code in (events.BUZZ, events.FAULT_END):
+        line["label"] = events.LABEL_NAMES[ring.label] or None
+    if code == events.RECOVERED:
+        line["after_s"] = ring.value / events.TICKS_PER_S
+    if code == events.GAP:
+        line["duration_s"] = round(ring.value / resample.CHIP_HZ, 3)
+    return line
+
+
+def _drain(ring: events.EventRing, walk: Walk, options: Options) -> list[Line]:
+    """The ring's events as lines, oldest first; a buzz among them tells the wearer."""
+    lines = []
+    while ring.take():
+        if ring.code == events.BUZZ:
+            walk.source.buzzed(ring.sample - 1)
+        line = line_of(ring, walk.source.t0_s, all_events=options.all_events)
+        if line is not None:
+            lines.append(line)
+    return lines
+
+
+def record_fields(fields: Sequence[int]) -> Line:
+    """A session record by the names of its fields."""
+    return {spec[0]: int(fields[i]) for i, spec in enumerate(records.SESSION_FIELDS)}
+
+
+def play_fast(walk: Walk, options: Options) -> Iterator[Line]:
+    """Events of one walk, then its summary: counts handed straight to the chain."""
+    chain = Chain(walk.settings)
+    chain.session.start(1, 1, 0, 0, 0)
+    calibrate(chain, walk)
+    sample = chain.sample
+    # Where the wearer answers, rows are made a tick at a time: an answer may come with any tick.
+    lump = events.TICK_SAMPLES * (1 if options.answer_s is not None else 64)
+    yield from _drain(chain.ring, walk, options)
+    for begin in range(0, walk.n, lump):
+        block = walk.source.block(begin, lump)
+        there = chips.present(block)
+        counts = chips.quantise(block, ACCEL_FS_G, GYRO_FS_DPS).tolist()
+        if there.all():
+            for row in counts:
+                if sample(*row) and (len(chain.ring) or chain.buzz_request):
+                    chain.buzz_request = 0
+                    yield from _drain(chain.ring, walk, options)
+            continue
+        at = 0
+        while at < len(counts):
+            if there[at]:
+                sample(*counts[at])
+                at += 1
+            else:
+                run = int(np.argmax(there[at:])) if there[at:].any() else len(counts) - at
+                chain.missed(run)
+                at += run
+            chain.buzz_request = 0
+            yield from _drain(chain.ring, walk, options)
+    chain.session.finish(0, 0)
+    yield {"event": "summary", **record_fields(chain.session.fields)}
+
+
+def play(walk: Walk, options: Options) -> Iterator[Line]:
+    """Events of one walk, then its summary."""
+    if options.full:
+        # The virtual board brings Adafruit's driver along, which the fast path does without.
+        from walktall_sim.fullpath import play_full
+
+        return play_full(walk, options)
+    return play_fast(walk, options)
+
+
+def replay(path: Path, options: Options, skipped: Callable[[str], None] = lambda _: None) -> Iterator[Line]:
+    """All lines of a replay: each trial's events and its summary, with ``trial`` where there are several.
+
+    :raises recordings.RecordingError: the file cannot be used
+    :raises ReplayError: the options do not fit
+    """
+    for walk in walks(path, options, skipped):
+        for line in play(walk, options):
+            yield {**line, "trial": walk.trial} if walk.several else line
+
+
+def dumps(line: Line) -> str:
+    """A line of JSON."""
+    return json.dumps(line, ensure_ascii=False, allow_nan=False)

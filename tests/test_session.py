@@ -159,12 +159,44 @@ def test_a_buzz_at_the_end_or_when_walking_stops_is_neither_answered_nor_ignored
 
 def test_faults_are_counted_by_kind_and_label_when_they_end() -> None:
     session = started()
-    for fault, label in ((e.FORWARD, e.LEAN), (e.FORWARD, e.SLOUCH), (e.FORWARD, 0), (e.BACK, 0), (e.SIDE, 0)):
+    kinds = (
+        (e.FORWARD, e.LEAN, e.CLASS_FORWARD),
+        (e.FORWARD, e.SLOUCH, e.CLASS_FORWARD),
+        (e.FORWARD, 0, e.CLASS_FORWARD),
+        (e.BACK, 0, e.CLASS_BACK),
+        (e.SIDE, 0, e.CLASS_SIDE),
+    )
+    for fault, label, second_class in kinds:
         session.event(e.FAULT_BEGIN, fault, 0, 0)
+        walk(session, 10, second_class)
         session.event(e.FAULT_END, fault, label, 0)
     fields = told(session)
     names = ("lean_events", "slouch_events", "unsure_events", "back_events", "side_events")
     assert [fields[name] for name in names] == [1] * 5
+
+
+def test_crossings_shorter_than_the_hold_are_no_events_unless_they_were_buzzed() -> None:
+    session = started()
+    session.note_rules(12, 8, 6, 0, 0)
+    for seconds in (5, 6):
+        session.event(e.FAULT_BEGIN, e.FORWARD, 0, 0)
+        walk(session, seconds, e.CLASS_FORWARD)
+        session.event(e.FAULT_END, e.FORWARD, e.LEAN, 0)
+    assert session.fields[r.S_LEAN_EVENTS] == 1
+    session.event(e.FAULT_BEGIN, e.BACK, 0, 0)
+    session.event(e.BUZZ, e.BACK, 0, 0)
+    session.event(e.FAULT_END, e.BACK, 0, 0)
+    assert session.fields[r.S_BACK_EVENTS] == 1
+
+
+def test_two_faults_at_once_are_two_events() -> None:
+    session = started()
+    for fault in (e.FORWARD, e.SIDE):
+        session.event(e.FAULT_BEGIN, fault, 0, 0)
+        session.event(e.BUZZ, fault, e.LEAN if fault == e.FORWARD else 0, 0)
+    session.event(e.FAULT_END, e.SIDE, 0, 0)
+    session.event(e.FAULT_END, e.FORWARD, 0, 0)
+    assert (session.fields[r.S_LEAN_EVENTS], session.fields[r.S_SIDE_EVENTS]) == (1, 1)
 
 
 def test_a_fault_open_at_the_end_is_counted_with_the_label_of_its_buzz() -> None:

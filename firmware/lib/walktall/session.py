@@ -35,6 +35,7 @@ BRISK_SPM = const(100)
 ANSWER_LIMIT_S = const(20)
 # Each third needs a minute of judged walking before a comparison says anything.
 _THIRDS_MIN_S = const(180)
+_HOLD_DEFAULT_S = const(10)
 _U16_MAX = const(65535)
 _STEPS_MAX = const(0xFFFFFF)
 _WALKS_MAX = const(255)
@@ -53,18 +54,20 @@ _BRISK_N = const(8)
 _GOOD_RUN_S = const(9)
 _PENDING_S = const(10)  # seconds left to answer the last buzz
 _ANSWER_SUM_DS = const(11)
-_FAULT = const(12)  # the fault that is open
-_LABEL = const(13)
+_FAULTS = const(12)  # mask of the faults that are open
+_LABEL = const(13)  # of the forward one
 _STEPS_SEEN = const(14)  # the gait's total at the last second; -1 before the first one
 _IDLE_S = const(15)  # seconds since a walking one
 _WIDTH_S = const(16)  # judged walking seconds in one bucket
 _FILL_S = const(17)  # of the bucket being filled
 _BUCKET = const(18)  # which one is being filled
 _TAIL = const(19)  # from here, by class: seconds since the last one walked or judged
-_BUCKETS = const(33)  # from here: good seconds in each bucket
+_BUZZED = const(33)  # mask of the open faults that were buzzed
+_FAULT_S = const(34)  # from here, forward, back, side: judged seconds of the open one
+_BUCKETS = const(37)  # from here: good seconds in each bucket
 _BUCKET_N = const(24)  # even: they are folded in pairs
 _BUCKET_S = const(15)  # the first width
-STATE_SIZE = const(33 + 24)
+STATE_SIZE = const(37 + 24)
 
 # Counts that a merge adds up.
 _ADDED = (
@@ -187,7 +190,7 @@ class Session:
         state[_OPEN] = 1
         state[_STEPS_SEEN] = -1
         state[_PENDING_S] = 0
-        state[_FAULT] = 0
+        state[_FAULTS] = 0
         self.note_flag(r.FLAG_RESUMED)
 
     def second(self, second_class, pitch_cdeg, roll_cdeg, cadence_spm, walking, steps_total):
@@ -229,11 +232,12 @@ class Session:
                 fields[r.S_LONGEST_GOOD_S] = state[_GOOD_RUN_S]
         elif judged:
             state[_GOOD_RUN_S] = 0
+            state[_FAULT_S + second_class - events.CLASS_FORWARD] += 1
 
         if judged or walked:
             if state[_IDLE_S]:
                 state[_IDLE_S] = 0
-                for index in range(_TAIL, _BUCKETS):
+                for index in range(_TAIL, _BUZZED):
                     state[index] = 0
         else:
             state[_IDLE_S] += 1
@@ -301,6 +305,7 @@ class Session:
             if state[_PENDING_S]:  # buzzed again: the one before was not answered
                 _add_saturated(fields, r.S_IGNORED, 1)
             state[_PENDING_S] = ANSWER_LIMIT_S
+            state[_BUZZED] |= fault
             if label:
                 state[_LABEL] = label
         elif code == events.RECOVERED:
@@ -312,11 +317,13 @@ class Session:
                 else:
                     _add_saturated(fields, r.S_IGNORED, 1)
         elif code == events.FAULT_BEGIN:
-            self._close_fault(events.LABEL_NONE)
-            state[_FAULT] = fault
-            state[_LABEL] = label
+            state[_FAULTS] |= fault
+            state[_BUZZED] &= ~fault
+            state[_FAULT_S + (fault >> 1)] = 0
+            if fault == events.FORWARD:
+                state[_LABEL] = label
         elif code == events.FAULT_END:
-            self._close_fault(label)
+            self._close_fault(fault, label)
         elif code == events.STOPPED:
             state[_PENDING_S] = 0  # who stops walking has neither answered nor ignored it
         elif code == events.SLIP:
@@ -330,15 +337,18 @@ class Session:
             _add_saturated(fields, r.S_WRONG_MARKS, 1)
             state[_PENDING_S] = 0
 
-    def _close_fault(self, label):
+    def _close_fault(self, fault, label):
+        """Count the episode of `fault` that ends, if it was one: buzzed, or as long as the hold. Shorter ones are
+        crossings of the limit, of which a walk has many."""
         state = self.state
-        fault = state[_FAULT]
-        if not fault:
+        fields = self.fields
+        if not state[_FAULTS] & fault:
+            return
+        state[_FAULTS] &= ~fault
+        if not state[_BUZZED] & fault and state[_FAULT_S + (fault >> 1)] < (fields[r.S_HOLD_S] or _HOLD_DEFAULT_S):
             return
         if not label:
             label = state[_LABEL]
-        state[_FAULT] = 0
-        state[_LABEL] = 0
         if fault == events.BACK:
             index = r.S_BACK_EVENTS
         elif fault == events.SIDE:
@@ -349,7 +359,7 @@ class Session:
             index = r.S_SLOUCH_EVENTS
         else:
             index = r.S_UNSURE_EVENTS
-        _add_saturated(self.fields, index, 1)
+        _add_saturated(fields, index, 1)
 
     def note_calibration(self, quality, walk_offset_cdeg):
         """Put the calibration's quality and the learned walking offset into the record."""
@@ -428,7 +438,9 @@ class Session:
         if not state[_OPEN]:
             return
         fields = self.fields
-        self._close_fault(events.LABEL_NONE)
+        self._close_fault(events.FORWARD, events.LABEL_NONE)
+        self._close_fault(events.BACK, events.LABEL_NONE)
+        self._close_fault(events.SIDE, events.LABEL_NONE)
         self.note_utc(utc_s)
         fields[r.S_BATTERY_END_MV] = battery_mv
         self.summarise()

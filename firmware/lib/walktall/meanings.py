@@ -137,6 +137,43 @@ HELLO_FLAGS = {
     "store_fault": "the last bank written did not read back as written",
 }
 
+#: Head of the journal, by name (journal.HEAD_FIELDS).
+JOURNAL = {
+    "generation": "grows by one with each commit: the greater one is the newer image",
+    "length": "bytes before the CRC",
+    "slot_bytes": "bytes of a slot",
+    "count": "slots filled",
+    "device_id": "drawn at the first format, never changes",
+    "journal_id": "drawn at each format",
+    "boot": "boots so far",
+    "next_seq": "number that the next record will have",
+    "acked_seq": "all records up to this one are acknowledged",
+    "last_utc_s": "the clock at the last commit made with a clock, 0 = none yet",
+    "clock_set_utc_s": "the time to which a host last set the clock, 0 = never",
+    "dropped_acked": "acknowledged records dropped when full",
+    "dropped_unacked": "unacknowledged records lost",
+    "commits": "writes so far",
+    "commit_day": "day of the last commit: days since 2020, or 32768 + boot and days since where undated",
+    "commits_today": "commits on that day",
+    "commits_deferred": "days on which a commit was put off",
+}
+
+#: Calibration in the journal, by name (journal.CALIBRATION_FIELDS).
+CALIBRATION = {
+    "up_x_counts": "mean specific force when upright, sensor's x axis; 8197 = 1 g",
+    "up_y_counts": "the same, y",
+    "up_z_counts": "the same, z",
+    "bias_x": "gyro bias, sensor's x axis",
+    "bias_y": "the same, y",
+    "bias_z": "the same, z",
+    "forward_x": "forward direction found by a bow, 16384 = 1; all zeros: the setting forward_axis holds",
+    "forward_y": "the same, y",
+    "forward_z": "the same, z",
+    "quality": "0 = not calibrated",
+    "walk_offset_cdeg": "walking offset learned last",
+    "taken_utc_s": "when, 0 = undated",
+}
+
 #: Settings, by name (settings.SETTINGS).
 SETTINGS = {
     "mode": "walk judges while you walk, desk while you sit or stand",

@@ -130,8 +130,13 @@ def mounting_for(path: Path, up: str | None, forward: str | None) -> Mounting:
             value = entry.get(key)
             if isinstance(value, str):
                 origin = "manifest"
-                up, forward = (up or value, forward) if key == "up" else (up, forward or value)
-    mounting = Mounting(parse_axis(up or DEFAULT_UP), parse_axis(forward or DEFAULT_FORWARD), origin)
+                if key == "up":
+                    up = value if up is None else up
+                else:
+                    forward = value if forward is None else forward
+    up = DEFAULT_UP if up is None else up
+    forward = DEFAULT_FORWARD if forward is None else forward
+    mounting = Mounting(parse_axis(up), parse_axis(forward), origin)
     if mounting.up // 2 == mounting.forward // 2:
         raise MountingError(f"{mounting}: these lie along one line; give --up and --forward at a right angle")
     return mounting

@@ -72,8 +72,8 @@ class WalkSource:
         self.produced = max(self.produced, i0 + len(rows))
         if not self.turns or not len(rows) or self._frame is None:
             return rows
-        t_s = self.t0_s + np.arange(i0, i0 + len(rows)) / self.rate_hz
-        return turning.apply(rows, t_s, 1.0 / self.rate_hz, self._frame.left, self.turns)
+        t_s = self.t0_s + np.arange(i0 - 1, i0 + len(rows)) / self.rate_hz
+        return turning.apply(rows, t_s, self._frame.left, self.turns)
 
     def buzzed(self, index: int) -> None:
         """The motor began to buzz after sample ``index``: the wearer will end each turn that has begun and was not yet

@@ -131,17 +131,17 @@ def total_deg(turns: Sequence[Turn], t_s: Floats) -> Floats:
     return out
 
 
-def apply(values: Floats, t_s: Floats, period_s: float, left: Floats, turns: Sequence[Turn]) -> Floats:
+def apply(values: Floats, t_s: Floats, left: Floats, turns: Sequence[Turn]) -> Floats:
     """``values`` (n, 6) [m/s², rad/s] as a sensor so turned would have measured them.
 
-    :param t_s: the time of each row (n,)
-    :param period_s: seconds since the sample before each row, for the rate
+    :param t_s: the time of the sample before the first row, then of each row (n + 1,)
     :param left: the side axis (3,), unit length, in the sensor's frame
     """
-    angle = np.radians(total_deg(turns, t_s))
-    rate = (angle - np.radians(total_deg(turns, t_s - period_s))) / period_s
-    if not angle.any() and not rate.any():
+    angles = np.radians(total_deg(turns, t_s))
+    if not angles.any():
         return values
+    rate = np.diff(angles) / np.diff(t_s)
+    angle = angles[1:]
     c, s = np.cos(angle)[:, None], np.sin(angle)[:, None]
     out = np.empty_like(values)
     for part in (slice(0, 3), slice(3, 6)):

@@ -39,6 +39,9 @@ $(VENV)/.vm: $(VENV)/.dev tests/vm/package.json tests/vm/package-lock.json
 
 venv: $(VENV)/.dev $(VENV)/.vm
 
+demo: $(VENV)/.sim
+	@$(BIN)/python scripts/demo.py
+
 test: venv
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -q
 

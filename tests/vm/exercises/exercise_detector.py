@@ -24,11 +24,11 @@ digest.tell()
 
 def run(name, changes, up):
     held = settings.Settings()
-    for key in changes:
+    for key in sorted(changes):
         if not held.set(key, changes[key]):
             print(held.why)
     detector = Detector(held)
-    print(name, changes, detector.set_upright(up[0], up[1], up[2], held.get("forward_axis")))
+    print(name, sorted(changes.items()), detector.set_upright(up[0], up[1], up[2], held.get("forward_axis")))
     tilt = Tilt()
     gait = Gait()
     counts = samples(name)

@@ -1,0 +1,135 @@
+"""`make demo`: a walk from the sensor's registers to the walker's report, in the commands that one would type oneself.
+
+A synthetic walk of 12 minutes is generated, played through the whole virtual board faster than real time, downloaded
+over a pty by the ordinary host tool, and reported. At the end the report is held against what the walk was made of:
+exit status 1 when a fault that was put in is missing, or one is told that was not.
+"""
+
+import csv
+import gzip
+import json
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+MINUTES = 12
+SEED = 1
+READY_S = 90
+# A fault shorter than the hold time (10 s) is none; the states of generate's truth column that are faults.
+FAULT_STATES = ("lean", "slouch", "arch", "side")
+
+
+@dataclass
+class Put:
+    """One fault that was put into the walk."""
+
+    state: str
+    start_s: float
+    end_s: float
+    worst_deg: float
+
+    def __str__(self) -> str:
+        minutes, seconds = divmod(int(self.start_s), 60)
+        lasted_s = self.end_s - self.start_s
+        return f"{minutes:2}:{seconds:02}  {self.state} of {abs(self.worst_deg):.0f}° for {lasted_s:.0f} s"
+
+
+def command(name: str) -> str:
+    """The path of a command beside this Python."""
+    path = shutil.which(name, path=sysconfig.get_path("scripts"))
+    if path is None:
+        raise SystemExit(f"{name} is not installed: run `make venv`")
+    return path
+
+
+def run(name: str, *arguments: str) -> str:
+    """Run one command as it would be typed, shown first; what it prints is shown and returned."""
+    print(f"\n$ {name} {' '.join(arguments)}", flush=True)
+    done = subprocess.run([command(name), *arguments], stdout=subprocess.PIPE, text=True, check=False)
+    print(done.stdout, end="", flush=True)
+    if done.returncode:
+        raise SystemExit(done.returncode)
+    return done.stdout
+
+
+def faults_in(recording: Path) -> list[Put]:
+    """The faults that the truth columns of a generated walk tell."""
+    found: list[Put] = []
+    last = ""
+    with gzip.open(recording, "rt", newline="") as file:
+        for row in csv.DictReader(file):
+            state, t_s = row["state"], float(row["t_s"])
+            if state in FAULT_STATES:
+                angle = float(row["roll_deg" if state == "side" else "pitch_deg"])
+                if state != last:
+                    found.append(Put(state, t_s, t_s, angle))
+                found[-1].end_s = t_s
+                if abs(angle) > abs(found[-1].worst_deg):
+                    found[-1].worst_deg = angle
+            last = state
+    return found
+
+
+def told_by(sessions: Sequence[dict[str, int]]) -> Counter[str]:
+    """Faults that the device counted, under the truth's names. A forward fault is one, whatever its label."""
+    told: Counter[str] = Counter()
+    for session in sessions:
+        told["forward"] += session["lean_events"] + session["slouch_events"] + session["unsure_events"]
+        told["arch"] += session["back_events"]
+        told["side"] += session["side_events"]
+    return +told
+
+
+def main() -> int:
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="walktall-demo-") as folder:
+        recording, link, store = (Path(folder) / name for name in ("walk.csv.gz", "clip", "walks.db"))
+        print(f"A walk of {MINUTES} minutes, made up but obeying physics; the clip's own code runs on it.")
+        run("walktall-sim", "generate", "--minutes", str(MINUTES), "--seed", str(SEED), "--out", str(recording))
+        put = faults_in(recording)
+        print("\nPut in:")
+        for one in put:
+            print(f"  {one}")
+
+        serve = ["serve", str(recording), "--speed", "max", "--answer", "3", "--link", str(link)]
+        print(f"\n$ walktall-sim {' '.join(serve)} &", flush=True)
+        with subprocess.Popen([command("walktall-sim"), *serve], stdout=subprocess.DEVNULL) as device:
+            try:
+                limit = time.monotonic() + READY_S
+                while not link.exists():
+                    if device.poll() is not None or time.monotonic() > limit:
+                        print("the virtual clip did not come up", file=sys.stderr)
+                        return 1
+                    time.sleep(0.05)
+                run("walktall", "download", "--port", str(link), "--store", str(store))
+            finally:
+                device.terminate()
+                device.wait(timeout=10)
+        run("walktall", "report", "--store", str(store))
+        listed = subprocess.run(
+            [command("walktall"), "sessions", "--store", str(store), "--json"],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout
+        told = told_by([json.loads(line) for line in listed.splitlines() if line.startswith("{")])
+    expected = Counter("forward" if one.state in ("lean", "slouch") else one.state for one in put)
+    print()
+    if told != expected:
+        print(f"demo: put in {dict(expected)}, told {dict(told)}", file=sys.stderr)
+        return 1
+    print(
+        f"All {sum(expected.values())} faults that were put in were told, and no other ({time.monotonic() - began:.0f} s)."
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,78 @@
+from kit import Chance, Digest, samples
+from walktall.calibrate import AVERAGING, IDLE, Bow, Calibrator, RestBias
+from walktall.gait import Gait
+from walktall.tilt import Tilt
+
+chance = Chance(14)
+
+
+def stand(name, rows):
+    """One calibration from begin to verdict over rows of counts."""
+    calibrator = Calibrator()
+    calibrator.begin()
+    for row in rows:
+        verdict = calibrator.step(*row)
+        if verdict or calibrator.state == IDLE:
+            break
+    print(name, verdict, calibrator.state == AVERAGING, calibrator.quality)
+    print(calibrator.ax, calibrator.ay, calibrator.az, calibrator.bx, calibrator.by, calibrator.bz)
+
+
+def noisy(ax, ay, az, swing):
+    rows = []
+    for i in range(200):
+        phase = swing if i // 40 % 2 else -swing
+        rows.append([value + chance.below(21) - 10 for value in (ax, ay, az, 40 + phase, -30, 12)])
+    return rows
+
+
+stand("still", noisy(200, 8150, -400, 0))
+stand("sways", noisy(200, 8150, -400, 200))
+stand("moves", noisy(200, 8150, -400, 500))
+stand("light", noisy(0, 7000, 0, 0))
+for name in ("extreme", "corners", "walk"):
+    counts = samples(name)
+    stand(name, [list(counts[i * 6 : i * 6 + 6]) for i in range(200)])
+for sign in (-32768, 32767):
+    stand("ends", [[sign] * 6] * 200)
+calibrator = Calibrator()
+calibrator.begin()
+calibrator.cancel()
+print(calibrator.state)
+
+digest = Digest("bow")
+bow = Bow()
+for _ in range(300):
+    bow.begin()
+    top = chance.below(12000)
+    verdict = 0
+    for tick in range(40):
+        fall = top * (tick if tick < 8 else 16 - tick) // 8 if tick < 16 else 0
+        verdict = bow.step(0, 16384, 0, chance.below(400), 16384 - fall // 3, -fall)
+        if verdict:
+            break
+    digest.add(verdict)
+    digest.add(bow.fx)
+    digest.add(bow.fy)
+    digest.add(bow.fz)
+digest.tell()
+
+for name in ("walk", "extreme"):
+    counts = samples(name)
+    tilt = Tilt()
+    gait = Gait()
+    rest = RestBias()
+    digest = Digest("rest " + name)
+    for i in range(len(counts) // 6):
+        ax, ay, az, wx, wy, wz = counts[i * 6 : i * 6 + 6]
+        tilt.step(ax, ay, az, wx, wy, wz, 1)
+        gait.step(tilt)
+        if i % 13 == 12:
+            tilt.tick()
+            gait.tick()
+            rest.step(tilt, gait.var1)
+            digest.add(tilt.bias_x)
+            digest.add(tilt.bias_y)
+            digest.add(tilt.bias_z)
+    digest.tell()
+    print(rest.updates)

@@ -57,6 +57,13 @@ class Tilt:
         self._wz = 0
         self._shift = 0
         self._young = 0
+        # Sums of the angular rate (counts) over this tick; `tick` leaves the last one's in `rate_x` ...
+        self._tx = 0
+        self._ty = 0
+        self._tz = 0
+        self.rate_x = 0
+        self.rate_y = 0
+        self.rate_z = 0
         # Sums of g (Q14) over this tick, and over each of the last four.
         self._sx = 0
         self._sy = 0
@@ -70,7 +77,7 @@ class Tilt:
         """Forget the estimate (after a gap): the next sample sets it, and the gain falls back to 2^-8 in 5 s."""
         self._shift = 0
         self._young = 0
-        self._sx = self._sy = self._sz = self._n = 0
+        self.drop_tick()
         for i in range(3 * _RING):
             self._ring[i] = 0
         for i in range(_RING):
@@ -109,15 +116,14 @@ class Tilt:
 
         :param int use_accel: 0 while the motor shakes the sensor: the gyroscope alone carries g
         """
+        self._tx += wx
+        self._ty += wy
+        self._tz += wz
         shift = self._shift
         if shift < _K:
             # Young: gain 1, 1/2, 1/2, 1/4 ... so that the start is a plain mean.
-            if not use_accel:
-                self._wx = wx
-                self._wy = wy
-                self._wz = wz
-                return
-            self._young += 1
+            if self._young or use_accel:
+                self._young += 1
             if self._young >> shift > 1:
                 self._shift = shift + 1
             if self._young == 1:
@@ -189,7 +195,21 @@ class Tilt:
         self._ring[at + 2] = self._sz
         self._counts[self._at] = self._n
         self._at = (self._at + 1) % _RING
+        self.rate_x = self._tx
+        self.rate_y = self._ty
+        self.rate_z = self._tz
+        self.drop_tick()
+
+    def drop_tick(self):
+        """Forget what this tick gathered (a gap fell into it)."""
         self._sx = self._sy = self._sz = self._n = 0
+        self._tx = self._ty = self._tz = 0
+
+    def loosen(self, shift):
+        """Trust the accelerometer more for a while (gain 2^-shift, back to 2^-8 within 5 s): after a gap without gyroscope."""
+        if shift < self._shift:
+            self._shift = shift
+            self._young = 1 << shift
 
     def mean(self, axis, ticks):
         """The sum of g along sensor axis `axis` (0, 1, 2) over the last `ticks` (1 .. 4) ticks, Q14 x samples."""

@@ -1,0 +1,313 @@
+"""From counts to events: the order of one sample, one tick (250 ms) and one second. Pure, and the same everywhere.
+
+    sample -> tilt -> gait -> (tick) detector -> ring, buzz request -> (second) session
+
+The device hands it what the FIFO held, the simulator's fast path hands it the same counts. All its timers count samples, so
+both give the same events. It touches no hardware, knows no clock, and does not play the patterns it asks for.
+"""
+
+from array import array
+
+from . import buzz as b
+from . import calibrate as c
+from . import events as e
+from . import settings as s
+from .detector import Detector
+from .gait import Gait
+from .session import Session
+from .tilt import Tilt
+
+try:
+    from micropython import const
+except ImportError:
+
+    def const(value):
+        return value
+
+
+_SETTLE_TICKS = const(4)  # after a gap: until the 1 s mean holds only what came behind it
+_AFTER_SHAKE = const(13)  # 250 ms after the motor stopped, the accelerometer is still shaken
+_LONG_GAP = const(104)  # 2 s: what was known of motion is stale
+_SHORT_GAP = const(13)
+_CLASSES = const(14)
+_ANGLE_MAX_CDEG = const(2500)  # a new upright further than this from the last one is a mistake
+
+
+class Chain:
+    """Counts in, events out. See the module's text for the order."""
+
+    def __init__(self, settings):
+        self.settings = settings
+        self.tilt = Tilt()
+        self.gait = Gait()
+        self.detector = Detector(settings)
+        self.session = Session()
+        self.ring = e.EventRing()
+        self.calibrator = c.Calibrator()
+        self.bow = c.Bow()
+        self.rest = c.RestBias()
+        self.n_samples = 0
+        self.buzz_request = 0
+        self.calibration_result = c.NONE
+        self.calibration_quality = 0
+        #: Upright as raw counts and bias in 1/16 counts: what the journal keeps.
+        self.upright = array("i", [0] * 6)
+        self._previous = array("i", [0] * 6)
+        self._in_tick = 0
+        self._ticks = 0
+        self._shaken = 0
+        self._tick_shaken = 0
+        self._settle = 0
+        self._walking = 0
+        self._since_buzz = 0
+        self._votes = array("B", [0] * _CLASSES)
+        self.second_class = 0
+
+    @property
+    def calibrated(self):
+        """True when an upright is known."""
+        return self.detector.calibrated != 0
+
+    def configure(self, settings):
+        """Take changed settings; timers go on."""
+        self.settings = settings
+        self.detector.configure(settings)
+        self._note()
+
+    def _note(self):
+        v = self.settings.values
+        detector = self.detector
+        self.session.note_rules(
+            detector.forward.on_cdeg // 100,
+            detector.forward.off_cdeg // 100,
+            detector.forward.hold // e.TICKS_PER_S,
+            v[s.SET_MODE],
+            v[s.SET_COACHING],
+        )
+        self.session.note_calibration(self.calibration_quality, detector.walk_offset_cdeg)
+
+    # ---- samples ----------------------------------------------------------------------------------------------------
+
+    def sample(self, ax, ay, az, wx, wy, wz):
+        """Take one sample of raw counts (8197 counts = 1 g, 17.5 mdps a count).
+
+        Returns 0, or `events.TICK`, or `events.TICK | events.SECOND` when this sample closed one.
+        """
+        tilt = self.tilt
+        if self._shaken:
+            self._shaken -= 1
+            self._tick_shaken = 1
+            tilt.step(ax, ay, az, wx, wy, wz, 0)
+        else:
+            tilt.step(ax, ay, az, wx, wy, wz, 1)
+            self.gait.step(tilt)
+            if self.calibrator.state:
+                self._calibrate(ax, ay, az, wx, wy, wz)
+        self.n_samples += 1
+        self._in_tick += 1
+        if self._in_tick < e.TICK_SAMPLES:
+            return 0
+        self._in_tick = 0
+        return self._tick()
+
+    def _tick(self):
+        tilt = self.tilt
+        gait = self.gait
+        detector = self.detector
+        tilt.tick()
+        gait.tick()
+        if not self._tick_shaken:
+            self.rest.step(tilt, gait.var1)
+        if self._settle:
+            # A gap lies within the last second: its mean is not to be judged.
+            self._settle -= 1
+            detector.hold_still(e.CLASS_GAP)
+        else:
+            detector.step(tilt, gait, self._tick_shaken)
+            self._tell()
+        self._tick_shaken = 0
+        if self.bow.left:
+            self._bow()
+        if self._since_buzz < 0x3FFFFFF:
+            self._since_buzz += 1
+        return self._vote(detector.second_class)
+
+    def _vote(self, kind):
+        """Count a tick of class `kind`; every fourth closes a second."""
+        votes = self._votes
+        votes[kind] += 1
+        self._ticks += 1
+        if self._ticks < e.TICKS_PER_S:
+            return e.TICK
+        self._ticks = 0
+        # A second is a gap, or shaken, if any of it was; else what most of it was; of equals the one that is not good.
+        if votes[e.CLASS_GAP]:
+            best = e.CLASS_GAP
+        elif votes[e.CLASS_BUZZING]:
+            best = e.CLASS_BUZZING
+        else:
+            best = e.CLASS_UNSURE
+            most = 0
+            for kind in range(e.CLASS_GOOD, _CLASSES):
+                if votes[kind] >= most and votes[kind]:
+                    most = votes[kind]
+                    best = kind
+        for kind in range(_CLASSES):
+            votes[kind] = 0
+        self.second_class = best
+        gait = self.gait
+        detector = self.detector
+        self.session.second(
+            best, detector.pitch_cdeg, detector.roll_cdeg, gait.cadence_spm, gait.walking, gait.steps
+        )
+        return e.TICK | e.SECOND
+
+    def _put(self, code, fault, label, value):
+        self.ring.put(self.n_samples, code, fault, label, value)
+        self.session.event(code, fault, label, value)
+
+    def _tell(self):
+        """Put what the detector decided into the ring, and ask for the pattern that goes with it."""
+        detector = self.detector
+        if self.gait.walking != self._walking:
+            self._walking = self.gait.walking
+            self._put(e.WALKING if self._walking else e.STOPPED, 0, 0, 0)
+        for fault in (detector.forward, detector.back, detector.side):
+            code = fault.code
+            label = detector.label if code == e.FORWARD else 0
+            if detector.began & code:
+                self._put(e.FAULT_BEGIN, code, 0, detector.pitch_cdeg)
+            if detector.buzzed & code:
+                self._put(e.BUZZ, code, label, fault.buzzed)
+                self._since_buzz = 0
+                self._ask(b.P_FORWARD if code == e.FORWARD else (b.P_BACK if code == e.BACK else b.P_SIDE))
+            if detector.ended & code:
+                self._put(e.FAULT_END, code, label, detector.pitch_cdeg)
+            if detector.recovered & code:
+                self._put(e.RECOVERED, code, 0, self._since_buzz)
+                if self.settings.values[s.SET_RECOVERY_TICK]:
+                    self._ask(b.P_RECOVERED)
+
+    def _ask(self, pattern):
+        """Ask for a pattern; of two in one tick the first, graver one is played."""
+        if not self.buzz_request:
+            self.buzz_request = pattern
+            self.shake(b.samples(pattern))
+
+    def shake(self, n_samples):
+        """The motor shakes the sensor for the next `n_samples`, and 250 ms longer."""
+        n_samples += _AFTER_SHAKE
+        if n_samples > self._shaken:
+            self._shaken = n_samples
+
+    def missed(self, n_samples):
+        """`n_samples` were lost: time passes, nothing is judged, the seconds are left out as a gap."""
+        if n_samples <= 0:
+            return
+        self._put(e.GAP, 0, 0, n_samples)
+        self.n_samples += n_samples
+        left = self._in_tick + n_samples
+        self.tilt.drop_tick()
+        if n_samples >= _LONG_GAP:
+            self.tilt.restart()
+            self.gait.restart()
+        elif n_samples >= _SHORT_GAP:
+            self.tilt.loosen(5)
+        if self.calibrator.state:
+            self.calibrator.cancel()
+            self.calibration_result = c.MOVING
+        self._shaken = self._shaken - n_samples if self._shaken > n_samples else 0
+        self._settle = _SETTLE_TICKS
+        self.detector.hold_still(e.CLASS_GAP)
+        while left >= e.TICK_SAMPLES:
+            left -= e.TICK_SAMPLES
+            self._vote(e.CLASS_GAP)
+        self._in_tick = left
+
+    # ---- upright ----------------------------------------------------------------------------------------------------
+
+    def set_upright(self, ax, ay, az, bx, by, bz, quality):
+        """Take an upright (mean specific force, counts) and a gyroscope bias (1/16 counts).
+
+        Returns False, and changes nothing, when the force is no gravity or the forward axis points along it.
+        """
+        if not self.detector.set_upright(ax, ay, az, self.settings.values[s.SET_FORWARD_AXIS]):
+            return False
+        for i in range(6):
+            self._previous[i] = self.upright[i]
+        self.upright[0] = ax
+        self.upright[1] = ay
+        self.upright[2] = az
+        self.upright[3] = bx
+        self.upright[4] = by
+        self.upright[5] = bz
+        tilt = self.tilt
+        tilt.bias_x = (bx + 2) >> 2
+        tilt.bias_y = (by + 2) >> 2
+        tilt.bias_z = (bz + 2) >> 2
+        tilt.seed(ax, ay, az)
+        self.detector.restart()
+        self.calibration_quality = quality
+        self._note()
+        self._put(e.CALIBRATED, 0, 0, quality)
+        return True
+
+    def begin_calibration(self):
+        """Two presses: wait for the hand to leave, average, judge. `calibration_result` tells the outcome."""
+        self.calibration_result = c.NONE
+        self.calibrator.begin()
+
+    def cancel_calibration(self):
+        """Leave what was begun."""
+        self.calibrator.cancel()
+
+    def take_back_calibration(self):
+        """Return to the upright before the last one; False when there is none."""
+        p = self._previous
+        if not (p[0] or p[1] or p[2]):
+            return False
+        return self.set_upright(p[0], p[1], p[2], p[3], p[4], p[5], self.calibration_quality)
+
+    def _calibrate(self, ax, ay, az, wx, wy, wz):
+        k = self.calibrator
+        result = k.step(ax, ay, az, wx, wy, wz)
+        if result == c.NONE:
+            return
+        if result == c.DONE:
+            far = self.detector.angle_from_upright_cdeg(k.ax, k.ay, k.az)
+            if self.detector.calibrated and far > _ANGLE_MAX_CDEG:
+                result = c.ANGLE
+            elif not self.set_upright(k.ax, k.ay, k.az, k.bx, k.by, k.bz, k.quality):
+                result = c.ANGLE
+        self.calibration_result = result
+
+    def begin_bow(self):
+        """Ask for a bow within 8 s: it finds the forward axis, whatever way the clip sits."""
+        self.bow.begin()
+
+    def _bow(self):
+        tilt = self.tilt
+        u = self.detector.up
+        k = self.bow
+        if k.step(u[0], u[1], u[2], tilt.gx >> 6, tilt.gy >> 6, tilt.gz >> 6) == c.DONE:
+            self.detector.set_frame(self.upright[0], self.upright[1], self.upright[2], k.fx, k.fy, k.fz)
+
+    # ---- the walker's presses ---------------------------------------------------------------------------------------
+
+    def snooze(self, minutes):
+        """No buzz for `minutes`; 0 ends a snooze."""
+        self.detector.snoozed = minutes * 60 * e.TICKS_PER_S
+        self._put(e.SNOOZE, 0, 0, minutes)
+
+    def mark(self):
+        """The walker marks discomfort."""
+        self._put(e.MARK, 0, 0, 0)
+
+    def wrong(self):
+        """The walker says that the last buzz was wrong: it is labelled, and the motor is mute for a minute."""
+        self.detector.muted = 60 * e.TICKS_PER_S
+        self._put(e.WRONG, 0, 0, self._since_buzz)
+
+    def hill(self):
+        """Hill mode: for some minutes the forward limit is some degrees wider."""
+        self.detector.begin_hill()

@@ -1,0 +1,453 @@
+"""When has somebody leaned, slouched or arched too long? One decision a tick (250 ms), in integers.
+
+Angles are the 1 s mean of gravity (from `tilt`) against the calibrated upright, less the walking offset. A fault is on from above
+its limit until below its lower one. While somebody walks its hold timer runs; when good it decays four times as fast; when walking
+has stopped, in a fast turn of the trunk, a jog, a gap or a buzz it is held, neither running nor decaying. A buzz comes when
+
+    timer >= hold + margin    and    mean pitch while the timer ran >= limit
+
+The mean keeps a walker who crossed the limit once and hovers below it (10 degrees against 12) from being buzzed, and lets a
+14 degree lean through that dips now and then. The margin is how long the moment of crossing is unsure: real trunks wander by
+about 1.5 degrees, so it is 1.5 degrees over the slope of the crossing, up to 3 s. A quick lean costs 0.1 s, a creeping slouch 1 to 2 s.
+
+FORWARD is labelled when it buzzes, by behaviour (LEAN, SLOUCH, UNSURE): docs/algorithm.md, "Labels". Nothing here measures head,
+gaze, arms or hips, and nothing claims to.
+"""
+
+from array import array
+
+from . import events as e
+from . import settings as s
+from .fixmath import atan2_cdeg, isqrt
+
+try:
+    from micropython import const
+except ImportError:
+
+    def const(value):
+        return value
+
+
+_DECAY = const(4)  # a second of good posture takes back four of fault (facts: alarm quality)
+_TURN_CDEG = const(1500)  # 15 degrees from one tick to the next: 60 deg/s, a bend or a stumble
+_WANDER_CDEG = const(150)  # how far a trunk wanders in 10 s of steady walking (docs/algorithm.md)
+_MARGIN_MAX = const(12)  # ticks
+_HISTORY = const(160)  # 40 s of ticks: a slow onset and the hold behind it
+_RISE_LEAN = const(10)  # 25-75 % rise in ticks that stands for 10-90 % in 4 s (x 1.75 for a smooth ramp)
+_RISE_SLOUCH = const(15)  # and in 7 s, less the widening by the 2 s mean
+_CADENCE_UP_SPM = const(8)
+_OFFSET_TICKS = const(240)  # the walking offset is learned in the first minute of walking
+_OFFSET_FIRST = const(40)  # and used from 10 s on
+_BINS = const(64)  # of 0.5 degrees, -16 .. 16
+_BIN_CDEG = const(50)
+_OFFSET_RANK = const(40)  # percentile of pitch taken as one's own walking
+_BEND_CDEG = const(3000)
+_SECOND = const(4)
+
+
+class Fault:
+    """One kind of fault: its limits, its hold timer and its schedule of buzzes. Times in ticks, angles in centidegrees."""
+
+    def __init__(self, code):
+        self.code = code
+        self.on_cdeg = 1200
+        self.off_cdeg = 800
+        self.hold = 40
+        self.restart()
+
+    def restart(self):
+        self.active = 0
+        self.timer = 0
+        self.sum_cdeg = 0
+        self.counted = 0
+        self.margin = 0
+        self.buzzed = 0  # buzzes in this episode
+        self.since_buzz = 0
+        self.good = 0
+
+
+class Detector:
+    """The rules. `step` takes the closing tick; what it decided stands in the attributes.
+
+    `began`, `ended`, `buzzed`, `recovered` are masks of faults (`events.FORWARD` ...) for this tick; `second_class` is the class
+    of this tick; `pitch_cdeg`, `roll_cdeg` the 1 s mean angles.
+    """
+
+    def __init__(self, settings):
+        self.forward = Fault(e.FORWARD)
+        self.back = Fault(e.BACK)
+        self.side = Fault(e.SIDE)
+        self.up = array("i", [0, 16384, 0])
+        self._f = array("i", [0, 0, 16384])
+        self._l = array("i", [16384, 0, 0])
+        self._pitches = array("h", [0] * _HISTORY)
+        self._cadences = array("B", [0] * _HISTORY)
+        self._bins = array("H", [0] * _BINS)
+        self.pitch_cdeg = 0
+        self.roll_cdeg = 0
+        self.raw_pitch_cdeg = 0
+        self.tick_pitch_cdeg = 0
+        self.label = 0
+        self.snoozed = 0  # ticks left
+        self.hill = 0  # ticks left
+        self.muted = 0  # ticks left
+        self.calibrated = 0
+        self.slipped = 0
+        self.configure(settings)
+        self.restart()
+
+    def configure(self, settings):
+        """Take the values in force from `settings`; running timers go on."""
+        v = settings.values
+        self._desk = 1 if v[s.SET_MODE] == 1 else 0
+        hold = v[s.SET_DESK_HOLD_S] if self._desk else v[s.SET_HOLD_S]
+        self.forward.on_cdeg = settings.on_limit_deg() * 100
+        self.forward.off_cdeg = settings.off_limit_deg() * 100
+        self.back.on_cdeg = v[s.SET_BACK_ON_DEG] * 100
+        self.back.off_cdeg = v[s.SET_BACK_OFF_DEG] * 100
+        self.side.on_cdeg = v[s.SET_SIDE_ON_DEG] * 100
+        self.side.off_cdeg = v[s.SET_SIDE_OFF_DEG] * 100
+        self.forward.hold = self.back.hold = self.side.hold = hold * e.TICKS_PER_S
+        self._side_buzz = v[s.SET_SIDE_BUZZ]
+        self._rearm = v[s.SET_REARM_S] * e.TICKS_PER_S
+        self._repeat1 = v[s.SET_REPEAT1_S] * e.TICKS_PER_S
+        self._repeat2 = v[s.SET_REPEAT2_S] * e.TICKS_PER_S
+        self._repeat3 = v[s.SET_REPEAT3_S] * e.TICKS_PER_S
+        self._spacing = v[s.SET_SPACING_S] * e.TICKS_PER_S
+        self._hill_cdeg = v[s.SET_HILL_DEG] * 100
+        self._hill_ticks = v[s.SET_HILL_MIN] * 60 * e.TICKS_PER_S
+        self._offset_max_cdeg = v[s.SET_WALK_OFFSET_MAX_DEG] * 100
+
+    def restart(self):
+        """A new wearing: timers, offset and history begin anew; the upright stays."""
+        self.forward.restart()
+        self.back.restart()
+        self.side.restart()
+        self.began = self.ended = self.buzzed = self.recovered = 0
+        self.second_class = e.CLASS_NONE
+        self.walk_offset_cdeg = 0
+        self._offset_n = 0
+        for i in range(_BINS):
+            self._bins[i] = 0
+        self._since_first = 0x3FFFFF
+        self._n = 0
+        self._at = 0
+        self.frozen = 0
+
+    # ---- upright ----------------------------------------------------------------------------------------------------
+
+    def set_upright(self, ax, ay, az, forward_axis):
+        """Take the mean specific force at upright (counts) as up, and a sensor axis (0 +x, 1 -x ... 5 -z) as forward.
+
+        Returns False, and changes nothing, when the forward axis lies within 25 degrees of up.
+        """
+        fx = fy = fz = 0
+        one = -16384 if forward_axis & 1 else 16384
+        if forward_axis < 2:
+            fx = one
+        elif forward_axis < 4:
+            fy = one
+        else:
+            fz = one
+        return self.set_frame(ax, ay, az, fx, fy, fz)
+
+    def set_frame(self, ax, ay, az, fx, fy, fz):
+        """Up from a specific force (counts), forward from any vector (Q14) not within 25 degrees of it; False else."""
+        n = isqrt((ax >> 1) * (ax >> 1) + (ay >> 1) * (ay >> 1) + (az >> 1) * (az >> 1))
+        if n < 1000:
+            return False
+        ux = (ax << 13) // n
+        uy = (ay << 13) // n
+        uz = (az << 13) // n
+        # left = up x forward, then forward = left x up: right angles whatever the clip's own tilt is.
+        lx = (uy * fz - uz * fy) >> 14
+        ly = (uz * fx - ux * fz) >> 14
+        lz = (ux * fy - uy * fx) >> 14
+        n = isqrt(lx * lx + ly * ly + lz * lz)
+        if n < 6924:  # sin 25 degrees in Q14
+            return False
+        lx = (lx << 14) // n
+        ly = (ly << 14) // n
+        lz = (lz << 14) // n
+        u = self.up
+        f = self._f
+        side = self._l
+        u[0] = ux
+        u[1] = uy
+        u[2] = uz
+        side[0] = lx
+        side[1] = ly
+        side[2] = lz
+        f[0] = (ly * uz - lz * uy) >> 14
+        f[1] = (lz * ux - lx * uz) >> 14
+        f[2] = (lx * uy - ly * ux) >> 14
+        self.calibrated = 1
+        self.slipped = 0
+        return True
+
+    def angle_from_upright_cdeg(self, ax, ay, az):
+        """How far a specific force (counts) lies from upright; 0 .. 18000."""
+        u = self.up
+        x = ax >> 1
+        y = ay >> 1
+        z = az >> 1
+        dot = (x * u[0] + y * u[1] + z * u[2]) >> 14
+        cx = (y * u[2] - z * u[1]) >> 14
+        cy = (z * u[0] - x * u[2]) >> 14
+        cz = (x * u[1] - y * u[0]) >> 14
+        return atan2_cdeg(isqrt(cx * cx + cy * cy + cz * cz), dot)
+
+    def hold_still(self, second_class):
+        """A tick that cannot be judged, of class `second_class`: timers hold and nothing happens."""
+        self.began = self.ended = self.buzzed = self.recovered = 0
+        self.second_class = second_class
+
+    def begin_hill(self):
+        """Widen the forward limit by `hill_deg` for `hill_min`."""
+        self.hill = self._hill_ticks
+
+    def _angles(self, x, y, z):
+        """Pitch of a mean gravity (|.| < 2^15.3) into `raw_pitch_cdeg`, roll into `roll_cdeg`."""
+        u = self.up
+        f = self._f
+        side = self._l
+        up = (x * u[0] + y * u[1] + z * u[2]) >> 8
+        fo = (x * f[0] + y * f[1] + z * f[2]) >> 8
+        le = (x * side[0] + y * side[1] + z * side[2]) >> 8
+        self.raw_pitch_cdeg = atan2_cdeg(-fo, up)
+        up >>= 6
+        fo >>= 6
+        self.roll_cdeg = atan2_cdeg(le >> 6, isqrt(up * up + fo * fo))
+
+    # ---- one tick ---------------------------------------------------------------------------------------------------
+
+    def step(self, tilt, gait, shaken):
+        """Judge the tick that `tilt` and `gait` just closed.
+
+        :param int shaken: the motor shook the sensor in this tick (or within 250 ms of it): angles go on by the gyroscope,
+            nothing is judged and timers hold
+        """
+        self.began = self.ended = self.buzzed = self.recovered = 0
+        if self.snoozed:
+            self.snoozed -= 1
+        if self.hill:
+            self.hill -= 1
+        if self.muted:
+            self.muted -= 1
+        if self._since_first < 0x3FFFFF:
+            self._since_first += 1
+        if not self.calibrated:
+            self.second_class = e.CLASS_UNSURE
+            return
+        last = self.tick_pitch_cdeg
+        self._angles(tilt.mean(0, 1) >> 3, tilt.mean(1, 1) >> 3, tilt.mean(2, 1) >> 3)
+        self.tick_pitch_cdeg = self.raw_pitch_cdeg
+        self._angles(tilt.mean(0, 4) >> 5, tilt.mean(1, 4) >> 5, tilt.mean(2, 4) >> 5)
+        turn = self.tick_pitch_cdeg - last
+        turning = 1 if turn > _TURN_CDEG or turn < -_TURN_CDEG else 0
+        pitch = self.raw_pitch_cdeg - self.walk_offset_cdeg
+        self.pitch_cdeg = pitch
+        at = self._at
+        value = self.tick_pitch_cdeg - self.walk_offset_cdeg
+        self._pitches[at] = value if -9000 < value < 9000 else 9000
+        self._cadences[at] = gait.cadence_spm if gait.cadence_spm < 255 else 255
+        self._at = (at + 1) % _HISTORY
+        if self._n < _HISTORY:
+            self._n += 1
+
+        walking = gait.walking or self._desk
+        if shaken:
+            self.frozen = 1
+            self.second_class = e.CLASS_BUZZING
+            return
+        self.frozen = 1 if turning or gait.jogging or not walking else 0
+        if gait.walking and not gait.jogging and not turning:
+            self._learn_offset()
+
+        allowed = not self.snoozed and not self.muted and not self.slipped
+        extra = self._hill_cdeg if self.hill else 0
+        self._run(self.forward, pitch, extra, allowed)
+        self._run(self.back, -pitch, 0, allowed)
+        self._run(self.side, self.roll_cdeg if self.roll_cdeg > 0 else -self.roll_cdeg, 0, allowed and self._side_buzz)
+
+        if self.slipped:
+            kind = e.CLASS_UNSURE
+        elif self.snoozed:
+            kind = e.CLASS_SNOOZED
+        elif gait.jogging:
+            kind = e.CLASS_JOG
+        elif not walking:
+            kind = e.CLASS_BEND if pitch > _BEND_CDEG or turning else e.CLASS_STILL
+        elif turning:
+            kind = e.CLASS_BEND
+        elif self.forward.active:
+            kind = e.CLASS_FORWARD
+        elif self.back.active:
+            kind = e.CLASS_BACK
+        elif self.side.active:
+            kind = e.CLASS_SIDE
+        else:
+            kind = e.CLASS_GOOD
+        self.second_class = kind
+
+    def _run(self, fault, angle, extra, allowed):
+        """One fault's hysteresis, hold timer and schedule. `angle` is positive into the fault."""
+        if fault.active:
+            if angle < fault.off_cdeg + extra:
+                fault.active = 0
+                fault.good = 0
+                self.ended |= fault.code
+                if fault.buzzed:
+                    self.recovered |= fault.code
+                    fault.timer = 0
+                    fault.counted = 0
+                    fault.sum_cdeg = 0
+                elif fault.code == e.FORWARD:
+                    self.label = self._label()
+                return
+        elif self.frozen:
+            return
+        elif angle > fault.on_cdeg + extra and (not fault.buzzed or fault.good >= self._rearm):
+            fault.active = 1
+            fault.buzzed = 0
+            fault.margin = self._margin(angle) if fault.timer == 0 else fault.margin
+            self.began |= fault.code
+        else:
+            # Good: what had gathered decays, and after a while the next episode may begin.
+            if fault.good < 0x3FFFFF:
+                fault.good += 1
+            if fault.timer > 0:
+                fault.timer -= _DECAY
+                if fault.timer <= 0 or fault.counted < 1:
+                    fault.timer = 0
+                    fault.counted = 0
+                    fault.sum_cdeg = 0
+                else:
+                    # The mean stays what it was; only its weight decays.
+                    mean = fault.sum_cdeg // fault.counted
+                    fault.counted = fault.timer
+                    fault.sum_cdeg = mean * fault.timer
+            return
+        if self.frozen:
+            return
+        fault.timer += 1
+        if fault.buzzed:
+            fault.since_buzz += 1
+            n = fault.buzzed
+            if not allowed:
+                return
+            if (
+                (n == 1 and fault.since_buzz >= self._repeat1)
+                or (n == 2 and fault.since_buzz >= self._repeat2)
+                or (n == 3 and fault.since_buzz >= self._repeat3)
+            ):
+                fault.buzzed += 1
+                self.buzzed |= fault.code
+            return
+        fault.counted += 1
+        fault.sum_cdeg += angle if angle < 6000 else 6000
+        if fault.counted > 4000:  # an hour at the limit: halve, so that the sum stays small
+            fault.counted >>= 1
+            fault.sum_cdeg >>= 1
+        if (
+            allowed
+            and fault.timer >= fault.hold + fault.margin
+            and fault.sum_cdeg >= (fault.on_cdeg + extra) * fault.counted
+            and self._since_first >= self._spacing
+        ):
+            fault.buzzed = 1
+            fault.since_buzz = 0
+            self._since_first = 0
+            self.buzzed |= fault.code
+            if fault.code == e.FORWARD:
+                self.label = self._label()
+
+    def _pitch_before(self, ticks, width):
+        """Mean tick pitch over `width` ticks that ended `ticks` ago (0: the newest)."""
+        total = 0
+        at = self._at - 1 - ticks
+        for i in range(width):
+            total += self._pitches[(at - i) % _HISTORY]
+        return total // width
+
+    def _margin(self, angle):
+        """Ticks by which the moment of crossing is unsure: the wander over the slope, at most 3 s."""
+        if self._n < 12:
+            return 0
+        before = self._pitch_before(4, 4)
+        now = self._pitch_before(0, 4)
+        slope = now - before if now > before else before - now  # cdeg in a second
+        if slope * _MARGIN_MAX <= _WANDER_CDEG * e.TICKS_PER_S:
+            return _MARGIN_MAX
+        return _WANDER_CDEG * e.TICKS_PER_S // slope
+
+    # ---- walking offset ---------------------------------------------------------------------------------------------
+
+    def _learn_offset(self):
+        """The first minute of walking shows one's own walking pitch: a low percentile, so that leans hardly count."""
+        if self._offset_n >= _OFFSET_TICKS:
+            return
+        k = self.tick_pitch_cdeg // _BIN_CDEG + (_BINS >> 1)
+        if k < 0 or k >= _BINS:
+            return
+        self._bins[k] += 1
+        self._offset_n += 1
+        n = self._offset_n
+        if n < _OFFSET_FIRST or n % 4:
+            return
+        want = n * _OFFSET_RANK // 100
+        total = 0
+        for k in range(_BINS):
+            count = self._bins[k]
+            if total + count > want:
+                # Where within the bin the percentile lies.
+                value = (k - (_BINS >> 1)) * _BIN_CDEG + _BIN_CDEG * (want - total) // count
+                break
+            total += count
+        limit = self._offset_max_cdeg
+        self.walk_offset_cdeg = limit if value > limit else (-limit if value < -limit else value)
+
+    # ---- label ------------------------------------------------------------------------------------------------------
+
+    def _label(self):
+        """LEAN, SLOUCH or UNSURE: from the 25-75 % rise between the last good level and this one, and from cadence.
+
+        10-90 % of a smooth ramp takes 1.75 times its 25-75 %, which wander blurs far less.
+        """
+        n = self._n
+        if n < 40:
+            return e.UNSURE
+        level = self._pitch_before(0, 16)
+        base = 32767
+        for ticks in range(16, n - 12, 4):
+            value = self._pitch_before(ticks, 12)
+            if value < base:
+                base = value
+        rise = level - base
+        if rise < 300:
+            return e.UNSURE
+        low = base + rise // 4
+        high = level - rise // 4
+        t75 = -1
+        t25 = -1
+        cadence_before = 0
+        for ticks in range(0, n - 8):
+            value = self._pitch_before(ticks, 8)
+            if t75 < 0:
+                if value < high:
+                    t75 = ticks
+            elif value < low:
+                t25 = ticks
+                break
+        if t25 < 0:
+            return e.SLOUCH if t75 >= 0 else e.UNSURE
+        took = t25 - t75
+        at = self._at - 1
+        now = self._cadences[at % _HISTORY]
+        cadence_before = self._cadences[(at - t25 - 8) % _HISTORY] if t25 + 8 < n else 0
+        quicker = 1 if now and cadence_before and now - cadence_before >= _CADENCE_UP_SPM else 0
+        if took <= _RISE_LEAN or quicker:
+            return e.LEAN
+        if took >= _RISE_SLOUCH:
+            return e.SLOUCH
+        return e.UNSURE

@@ -21,12 +21,12 @@ FIELDS = st.tuples(*(st.integers(*r.SESSION.bounds(i)) for i in range(r.S_COUNT)
 KNOWN = bytes.fromhex(
     "01"  # layout
     "2a00 0700 10270000 2c010000"  # seq 42, boot 7, start 10000 s, uptime 300 s
-    "b004 8403 7800 1400 0a00 3c00 0500 0600 0700 0800 0900 0a00 0b00 2200".replace(" ", "")
-    + "4c04 9001 081801 6e"  # walking 1100 s, brisk 400 s, 71688 steps, cadence 110
-    "03 01 02 01 00 05 04 01 2a00 5802".replace(" ", "")
-    + "3601 d4fe e803 5f 58 e8 55"  # 310, -300, 1000 cdeg; 95 %, 88 %; -24 x 10 cdeg; quality 85
-    "00 01 00 c7 c3 0c 08 0a 00 00".replace(" ", "")
-    + "0120 00 6400 0000 0000 02"
+    "b004 8403 7800 1400 0a00 3c00 0500 0600 0700 0800 0900 0a00 0b00 2200"
+    "4c04 9001 081801 6e"  # walking 1100 s, brisk 400 s, 71688 steps, cadence 110
+    "03 01 02 01 00 05 04 01 2a00 5802"
+    "3601 d4fe e803 5f 58 e8 55"  # 310, -300, 1000 cdeg; 95 %, 88 %; -24 x 10 cdeg; quality 85
+    "00 01 00 c7 c3 0c 08 0a 00 00"
+    "0120 00 6400 0000 0000 02"
 )
 
 

@@ -31,8 +31,10 @@ G = 9.80665
 _MIN_G = 0.75
 _MAX_G = 1.25
 _MAX_TILT_DEG = 60.0
-# A window that moved says nothing about the gyro's bias (facts: refuse when it moved more than 2 dps).
+# A window that moved says nothing about the gyro's bias (facts: refuse when it moved more than 2 dps). Judged on means
+# of a quarter of a second: the sensor's noise alone spans more than that from sample to sample.
 _STILL_RADPS = math.radians(2.0)
+_STILL_S = 0.25
 _MIN_WINDOW_S = 0.5
 
 
@@ -159,7 +161,9 @@ def upright_of(values: Floats, rate_hz: float) -> Upright:
             f"the upright window holds {len(rows) / rate_hz:.1f} s of data; {_MIN_WINDOW_S} s are the least: "
             "move it with --upright A:B"
         )
-    still = bool((np.ptp(rows[:, 3:], axis=0) < _STILL_RADPS).all())
+    n = max(round(_STILL_S * rate_hz), 1)
+    means = rows[: len(rows) // n * n, 3:].reshape(-1, n, 3).mean(axis=1)
+    still = bool((np.ptp(means, axis=0) < _STILL_RADPS).all())
     bias = rows[:, 3:].mean(axis=0) if still else np.zeros(3)
     return Upright(rows[:, :3].mean(axis=0), bias, still, len(rows))
 

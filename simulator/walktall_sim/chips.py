@@ -464,11 +464,11 @@ class Lsm6ds:
             return
         self.catch_up()
         for value in data[1:]:
-            self._write_register(self._pointer, value, at_us)
+            self._write_register(self._pointer, value)
             if self._regs[0x12] & 0x04:
                 self._pointer = (self._pointer + 1) & 0x7F
 
-    def _write_register(self, register: int, value: int, at_us: int) -> None:
+    def _write_register(self, register: int, value: int) -> None:
         if register != 0x01 and self._regs[0x01] & 0xE0:
             # FUNC_CFG_ACCESS (01h) bits 7:5 show other banks instead; kept, without effect.
             self._bank[register] = value
@@ -479,7 +479,7 @@ class Lsm6ds:
             # CTRL3_C: SW_RESET (bit 0) or BOOT (bit 7). All falls back; the bit reads 1 until it is done.
             self._load_reset_values()
             self._regs[0x12] |= value & 0x81
-            self._reset_done_us = at_us + SW_RESET_US
+            self._reset_done_us = self._clock.now_us + SW_RESET_US
             return
         old = self._regs[register]
         self._regs[register] = value

@@ -62,6 +62,8 @@ class Chain:
         self._since_buzz = 0
         self._votes = array("B", [0] * _CLASSES)
         self.second_class = 0
+        #: A class that stands for every second while it is not 0: on the charger nothing is judged (CLASS_CHARGING).
+        self.left_out = 0
 
     @property
     def calibrated(self):
@@ -152,6 +154,8 @@ class Chain:
                 if votes[kind] >= most and votes[kind]:
                     most = votes[kind]
                     best = kind
+        if self.left_out:
+            best = self.left_out
         for kind in range(_CLASSES):
             votes[kind] = 0
         self.second_class = best

@@ -1,0 +1,893 @@
+"""The device: one non-blocking turn after the other. The one module that knows the order of things.
+
+    button -> link -> motor edge -> sensor -> chain -> buzz -> once a second: check, journal, battery, light
+
+`poll()` reads the clock once and returns; `wait_ms()` says how long nothing is due: until the next burst of the FIFO,
+edge of the motor or look at the button. While the motor is driven the bus is left alone (the FIFO holds 4.9 s and more);
+when it rests, everything gathered is drained.
+
+**The sensor** may fail in any way it likes: an exception, another chip, silence, frozen or saturated data, a silent
+reset. Then the motor is off at once, time counts as gap by the clock (`supply`), and the sensor is power-cycled after
+0.25 s, 0.5 s, 1 s, and from then on every 2 s.
+
+**A session** opens with the first sample after power-on, or, after it has ended, with the first second of walking; not
+while the charger or a computer is connected. It ends by ten minutes without walking, by the button held 3 s, by USB (a
+computer there for 3 s, or a host's HELLO), by a low battery, or in two after 18 h. The seconds since the last walk are
+cut off when it ends by itself; a session without any walking leaves no record.
+
+**A fault of our own** in any module is counted, told by `info`, stops the motor and ends this turn only; when ten turns
+in a row fail, it is for `code.py` to start anew.
+
+Everything it needs is handed in. It imports nothing of CircuitPython.
+"""
+
+from array import array
+
+try:
+    from micropython import const
+except ImportError:
+
+    def const(value):
+        return value
+
+
+from . import buttons as b
+from . import buzz as z
+from . import events as e
+from . import journal as j
+from . import records as r
+from . import settings as s
+from . import wire as w
+from .chain import Chain
+from .link import Link
+from .session import merge_into
+from .supply import Supply
+from .ticks import ticks_add, ticks_diff
+
+_SECOND_MS = const(1000)
+# A press is seen within 30 ms; while a pattern is under way it is looked at twice as often.
+_SCAN_MS = const(30)
+_SCAN_ACTIVE_MS = const(15)
+# A host's request is answered within this; busy, the link is turned at once.
+_LINK_MS = const(20)
+_LINK_BUSY_MS = const(2)
+_BURST_MAX = const(24)  # drains in a turn: the FIFO holds 341 samples, a drain takes 32
+_SILENT_MS = const(1000)
+_STALE_SAMPLES = const(104)  # 2 s of stale data: the sensor is started anew
+_RETRY_MS = const(250)
+_RETRY_MAX_MS = const(2000)
+_FAULTS_MAX = const(10)
+_GAP_PIECE = const(3120)  # 60 s
+
+# Held 1 s within 15 s of a buzz: "that was wrong". Two presses within 10 s of a calibration: take it back (design).
+_WRONG_MS = const(15000)
+_TAKE_BACK_MS = const(10000)
+
+_IDLE_END_S = const(600)
+_USB_END_S = const(3)
+_GAP_KEPT_S = const(180)  # a session without walking, but with so long a gap, is told: the sensor failed
+_LOAD_AGAIN_S = const(60)
+
+# A cell of nominally 3.7 V has about 3 % left at 3.4 V, and flash may be written down to 2.7 V (nRF52840 PS, 1.7 V for
+# the core; BQ25101 board regulator drops out near 3.0 V): one last record is written well above.
+LOW_BATTERY_MV = const(3400)
+_BATTERY_EVERY_S = const(10)
+_BATTERY_LOW_N = const(3)
+
+# The light, as bits of colour: 1 red, 2 green, 4 blue. A board with one LED shows any of them.
+LED_OFF = const(0)
+LED_FAULT = const(1)
+LED_CHARGING = const(2)
+LED_UNCALIBRATED = const(3)
+LED_HOST = const(4)
+LED_LOW_BATTERY = const(5)
+LED_SNOOZED = const(6)
+LED_CALIBRATING = const(7)
+
+
+def _no_random(n):
+    return bytes(n)
+
+
+class Device:
+    """The clip.
+
+    :param imu: as `walktall.hw.imu.Imu`
+    :param motor: `duty_u16` that can be set
+    :param banks: two, as `walktall.journal.Journal` takes them
+    :param port: as `walktall.link.Link` takes it
+    :param ticks_ms: function, milliseconds that wrap at 2^29
+    :param settings: `Settings` to be in force instead of the journal's, or None
+    :param button: `pressed`, or None
+    :param power: `battery_mv`, `charging`, `usb`, or None
+    :param led: `set(colour)`, or None
+    :param rtc: `utc_s` (0 = not set) that can be set, or None
+    :param str board_name: as HELLO tells it
+    :param int reset_reason: as HELLO tells it
+    :param random_bytes: as `os.urandom`, for the ids drawn at a format
+    :param bool may_restart: True where `code.py` restarts into maintenance when `restart_wanted` is set
+    """
+
+    def __init__(
+        self,
+        imu,
+        motor,
+        banks,
+        port,
+        ticks_ms,
+        settings=None,
+        *,
+        button=None,
+        power=None,
+        led=None,
+        rtc=None,
+        board_name="",
+        chip_name="",
+        reset_reason=0,
+        random_bytes=_no_random,
+        source_digest=b"",
+        may_restart=False,
+        last_error="",
+    ):
+        self._imu = imu
+        self._motor = motor
+        self._ticks_ms = ticks_ms
+        self._button = button
+        self._power = power
+        self._led = led
+        self._rtc = rtc
+        self._board_name = board_name
+        self._chip_name = chip_name
+        self._reset_reason = reset_reason
+        self._source_digest = source_digest
+        self._may_restart = may_restart
+        self.restart_wanted = False
+        #: Exceptions and sensor faults since the boot, and the last one in a few words.
+        self.errors = 0
+        self.last_error = last_error
+        self.off = False
+
+        now_ms = ticks_ms()
+        self._now_ms = now_ms
+        self._uptime_s = 0
+        self._uptime_ms = 0
+        self._utc_base_s = 0  # UTC at uptime 0, 0 = not set
+        self._faults_in_row = 0
+
+        self.journal = j.Journal(banks, random_bytes)
+        self._load()
+        if settings is not None:
+            for index in range(s.N_SETTINGS):
+                self.journal.settings.values[index] = settings.values[index]
+        self.settings = self.journal.settings
+        self.chain = Chain(self.settings)
+        self.session = self.chain.session
+        self.ring = self.chain.ring
+        self._buttons = b.Buttons()
+        self._buzz = z.Buzz()
+        self._duty_u16 = 0
+        self._supply = Supply()
+        self._burst = len(imu.counts) // 6
+        self._gap = 0  # samples missing that the chain has not been told of
+        self.link = Link(port, self)
+        self._live = [0] * w.LIVE_TABLE.count
+
+        self._calibrating = False
+        self._calibration_state = 0
+        self._calibrated_ms = 0
+        self._may_take_back = False
+        self._before = array("i", bytes(4 * len(j.CALIBRATION_FIELDS)))
+        self._buzzed_ms = 0
+        self._buzzed = False
+
+        self._sensor_ok = False
+        self._sensor_met = False  # it has been started at least once
+        self._retry_ms = _RETRY_MS
+        self._due_ms = now_ms
+        self._second_ms = ticks_add(now_ms, _SECOND_MS)
+        self._scan_ms = now_ms
+        self._wearing = True  # the next sample opens a session: power-on is putting it on
+        self._battery_mv = 0
+        self._battery_low = 0
+        self._second_n = 0
+        self._usb_s = 0
+        if rtc is not None:
+            try:
+                self._utc_base_s = rtc.utc_s
+            except (OSError, ValueError, RuntimeError, OverflowError) as fault:
+                self._note("rtc", fault)
+        self._look_at_battery()
+        self._apply_calibration()
+
+    # What others read.
+
+    @property
+    def session_open(self):
+        """True while a session runs."""
+        return self.session.open
+
+    @property
+    def sensor_ok(self):
+        """False while the motion sensor has failed."""
+        return self._sensor_ok
+
+    @property
+    def buzzing(self):
+        """True while a pattern plays."""
+        return self._buzz.busy
+
+    def uptime_s(self):
+        """Seconds since the boot."""
+        return self._uptime_s
+
+    def utc_s(self):
+        """Seconds since 2020-01-01 UTC, 0 when the clock was not set."""
+        return self._utc_base_s + self._uptime_s if self._utc_base_s else 0
+
+    # One turn.
+
+    def poll(self):
+        """One turn; never waits, and raises only when ten turns in a row have failed."""
+        try:
+            self._turn(self._ticks_ms())
+            self._faults_in_row = 0
+        except Exception as fault:
+            self._motor_off()
+            self._faults_in_row += 1
+            if self._faults_in_row >= _FAULTS_MAX:
+                raise
+            self._note("poll", fault)
+            # Not at once again: whatever it is may need a moment, and the loop must not spin.
+            self._due_ms = ticks_add(self._now_ms, _RETRY_MS)
+
+    def wait_ms(self):
+        """Milliseconds until something is due, 0 or more."""
+        now_ms = self._ticks_ms()
+        wait = ticks_diff(self._second_ms, now_ms)
+        if self._buzz.busy:
+            edge = ticks_diff(self._buzz.next_edge_ms, now_ms)
+            if edge < wait:
+                wait = edge
+        elif not self.off:
+            due = ticks_diff(self._due_ms, now_ms)
+            if due < wait:
+                wait = due
+        if self._button is not None:
+            scan = ticks_diff(self._scan_ms, now_ms)
+            if scan < wait:
+                wait = scan
+        if self.link.connected:
+            pause = _LINK_BUSY_MS if self.link.busy else _LINK_MS
+            if pause < wait:
+                wait = pause
+        return wait if wait > 0 else 0
+
+    def _turn(self, now_ms):
+        self._pass_time(now_ms)
+        self._look_at_button(now_ms)
+        self.link.poll(now_ms)
+        if self._buzz.busy:
+            self._drive(self._buzz.step(now_ms))
+            if not self._buzz.busy:
+                self._due_ms = now_ms
+        if not self._buzz.busy and not self.off and ticks_diff(now_ms, self._due_ms) >= 0:
+            self._sense(now_ms)
+        if self._calibrating:
+            self._look_at_calibration(now_ms)
+        if self.chain.buzz_request:
+            pattern = self.chain.buzz_request
+            self.chain.buzz_request = 0
+            if z.P_FORWARD <= pattern <= z.P_SIDE:
+                self._buzzed = True
+                self._buzzed_ms = now_ms
+            self._start_pattern(pattern, now_ms)
+        if ticks_diff(now_ms, self._second_ms) >= 0:
+            self._second_ms = ticks_add(self._second_ms, _SECOND_MS)
+            if ticks_diff(now_ms, self._second_ms) >= 0:  # late, or the clock jumped: once is enough
+                self._second_ms = ticks_add(now_ms, _SECOND_MS)
+            self._each_second(now_ms)
+
+    def _pass_time(self, now_ms):
+        passed = ticks_diff(now_ms, self._now_ms)
+        self._now_ms = now_ms
+        if passed <= 0:
+            if passed < 0:  # the clock was set back: what is due is due from now on
+                self._due_ms = now_ms
+                self._second_ms = ticks_add(now_ms, _SECOND_MS)
+                self._scan_ms = now_ms
+            return
+        self._uptime_ms += passed
+        while self._uptime_ms >= 16384000:
+            self._uptime_ms -= 16384000
+            self._uptime_s += 16384
+        self._uptime_s += self._uptime_ms // 1000
+        self._uptime_ms %= 1000
+
+    # Faults.
+
+    def _note(self, where, fault):
+        """Keep what went wrong, for HELLO: 24 characters."""
+        if self.errors < 65535:
+            self.errors += 1
+        text = where + " " + type(fault).__name__ if fault is not None else where
+        if fault is not None and fault.args and isinstance(fault.args[0], int):
+            text += " " + str(fault.args[0])
+        self.last_error = text[:24]
+
+    # Motor.
+
+    def _drive(self, duty_u16):
+        if duty_u16 == self._duty_u16:
+            return
+        try:
+            self._motor.duty_u16 = duty_u16
+            self._duty_u16 = duty_u16
+        except (OSError, RuntimeError, ValueError) as fault:
+            # A driver chip that is missing: the walk goes on without it.
+            self._note("motor", fault)
+            self._duty_u16 = duty_u16
+
+    def _motor_off(self):
+        self._buzz.stop()
+        try:
+            self._motor.duty_u16 = 0
+        except (OSError, RuntimeError, ValueError) as fault:
+            self._note("motor", fault)
+        self._duty_u16 = 0
+
+    def _start_pattern(self, pattern, now_ms):
+        duty_u16 = self.settings.values[s.SET_STRENGTH_PCT] * 65535 // 100
+        self._drive(self._buzz.start(pattern, now_ms, duty_u16))
+
+    def _play(self, pattern):
+        """A pattern of the device's own; the chain is told that it shakes the sensor."""
+        self.chain.shake(z.samples(pattern))
+        self._start_pattern(pattern, self._now_ms)
+
+    # Sensor.
+
+    def _sense(self, now_ms):
+        if not self._sensor_ok:
+            self._restart_sensor(now_ms)
+            return
+        if self._wearing:
+            self._open_session()
+        try:
+            self._drain(now_ms)
+        except (OSError, RuntimeError, ValueError) as fault:
+            self._sensor_failed(now_ms, fault)
+            return
+        supply = self._supply
+        if supply.silent_ms >= _SILENT_MS:
+            self._sensor_failed(now_ms, None)
+        elif supply.stale >= _STALE_SAMPLES:
+            supply.stale = 0
+            self._sensor_failed(now_ms, None)
+        else:
+            self._due_ms = ticks_add(now_ms, supply.wait_ms(self._samples_to_tick(), now_ms))
+
+    def _samples_to_tick(self):
+        return e.TICK_SAMPLES - (self.chain.n_samples + self._gap) % e.TICK_SAMPLES
+
+    def _drain(self, now_ms):
+        """Empty the FIFO into the chain; what is missing by the clock goes where it was."""
+        imu = self._imu
+        supply = self._supply
+        late_ms = supply.elapse(now_ms)
+        gap_first = supply.gap_first
+        n = imu.drain()
+        overrun = imu.overrun
+        if overrun:
+            imu.overrun = False
+        if n:
+            self._retry_ms = _RETRY_MS
+        if n < self._burst:
+            missing = supply.receive(n, overrun)
+            if missing and gap_first:
+                self._missing(missing)
+                missing = 0
+            self._feed(n)
+            if missing:
+                self._missing(missing)
+            return
+        total = 0
+        # Nobody looked for longer than the FIFO holds: what is in it hangs in the air, so all that time is a gap.
+        keep = not (overrun and late_ms > 4000)
+        for _ in range(_BURST_MAX):
+            if keep:
+                self._feed(n)
+                total += n
+            n = imu.drain()
+            if not n:
+                break
+        missing = supply.receive(total, overrun)
+        imu.overrun = False
+        if missing:
+            self._missing(missing)
+
+    def _feed(self, n):
+        counts = self._imu.counts
+        chain = self.chain
+        supply = self._supply
+        at = 0
+        ticked = 0
+        for _ in range(n):
+            ax = counts[at]
+            ay = counts[at + 1]
+            az = counts[at + 2]
+            gx = counts[at + 3]
+            gy = counts[at + 4]
+            gz = counts[at + 5]
+            at += 6
+            if supply.fresh(ax, ay, az, gx, gy, gz):
+                if self._gap:
+                    self._close_gap()
+                ticked |= chain.sample(ax, ay, az, gx, gy, gz)
+            else:
+                self._missing(1)
+        if ticked and self.link.live:
+            self._push_live()
+
+    def _missing(self, n):
+        """Let a gap grow. The chain hears of it in one piece, when it is over or has lasted a while: one gap, one event."""
+        self._gap += n
+        if self._gap >= _GAP_PIECE:
+            self._close_gap()
+
+    def _close_gap(self):
+        n = self._gap
+        self._gap = 0
+        if n:
+            if self.session.open:
+                self.session.note_flag(r.FLAG_SENSOR)
+            self.chain.missed(n)
+
+    def _sensor_failed(self, now_ms, fault):
+        self._motor_off()
+        self._sensor_ok = False
+        if self.session.open:
+            self.session.note_flag(r.FLAG_SENSOR)
+        if fault is None:
+            self._note("imu silent or frozen", None)
+        else:
+            self._note("imu", fault)
+        self._due_ms = ticks_add(now_ms, self._retry_ms)
+
+    def _restart_sensor(self, now_ms):
+        first = not self._sensor_met
+        try:
+            if first:
+                self._imu.start()
+            else:
+                self._imu.power_cycle()
+        except (OSError, RuntimeError, ValueError) as fault:
+            self._motor_off()
+            self._note("imu", fault)
+            if first:
+                # Worn with a dead sensor is a gap from the start.
+                self._sensor_met = True
+                self._supply.begin_counting(now_ms)
+                if self._wearing:
+                    self._open_session()
+            else:
+                self._count_silence(now_ms)
+            self._retry_ms = self._retry_ms * 2 if self._retry_ms < _RETRY_MAX_MS else _RETRY_MAX_MS
+            self._due_ms = ticks_add(now_ms, self._retry_ms)
+            return
+        self._sensor_ok = True
+        self._supply.silent_ms = 0
+        # A start takes time; the burst is due from now.
+        now_ms = self._ticks_ms()
+        if first:
+            self._sensor_met = True
+            self._supply.begin(now_ms)
+        self._due_ms = ticks_add(now_ms, self._supply.wait_ms(e.TICK_SAMPLES, now_ms))
+
+    def _count_silence(self, now_ms):
+        """Without a sensor the time still passes, as a gap."""
+        self._supply.elapse(now_ms)
+        missing = self._supply.receive(0, False)
+        if missing:
+            self._missing(missing)
+
+    # Sessions.
+
+    def _kept_in(self):
+        """True while the charger or a computer keeps a session from opening."""
+        return self._power is not None and (self._power.usb or self._power.charging)
+
+    def _open_session(self):
+        self._wearing = False
+        if self.session.open or self._kept_in():
+            return
+        self._close_gap()
+        journal = self.journal
+        self.session.start(journal.next_seq, journal.boot, self.utc_s(), self._uptime_s, self._battery_mv)
+        forward = self.chain.detector.forward
+        values = self.settings.values
+        self.session.note_rules(
+            forward.on_cdeg // 100,
+            forward.off_cdeg // 100,
+            forward.hold // e.TICKS_PER_S,
+            values[s.SET_MODE],
+            values[s.SET_COACHING],
+        )
+        if not self.chain.calibrated:
+            self.session.note_flag(r.FLAG_UNCALIBRATED)
+
+    def end_session(self, flag=0, cut_idle=False, force=False):
+        """End the running session and write its record; True when there is one.
+
+        :param int flag: of `records.FLAG_...`, why
+        :param bool cut_idle: leave out the time since the last walk
+        :param bool force: the power is going: the day's budget of commits does not count
+        """
+        session = self.session
+        if not session.open:
+            return False
+        self._close_gap()
+        fields = session.fields
+        if flag:
+            session.note_flag(flag)
+        if cut_idle:
+            session.cut_idle()
+        session.note_calibration(self.chain.calibration_quality, self.chain.detector.walk_offset_cdeg)
+        session.finish(self.utc_s(), self._battery_mv)
+        judged_s = fields[r.S_GOOD_S] + fields[r.S_FORWARD_S] + fields[r.S_BACK_S] + fields[r.S_SIDE_S]
+        marks = fields[r.S_DISCOMFORT_MARKS] + fields[r.S_WRONG_MARKS]
+        if not fields[r.S_WALKING_S] and not judged_s and not marks and fields[r.S_GAP_S] < _GAP_KEPT_S:
+            return False
+        if not self.journal.append(fields, merge_into):
+            self._note("journal full or later", None)
+            return False
+        self.journal.commit(self.utc_s(), self._uptime_s, force)
+        return True
+
+    # Once a second.
+
+    def _each_second(self, now_ms):
+        self._second_n += 1
+        session = self.session
+        if session.open:
+            if session.must_split:
+                self.end_session(r.FLAG_SPLIT)
+                self._open_session()
+                self.session.note_flag(r.FLAG_SPLIT)
+            elif session.idle_s >= _IDLE_END_S or self._usb_s >= _USB_END_S:
+                self.end_session(0, True)
+        elif not self.off and self.chain.gait.walking:
+            self._open_session()
+        self._usb_s = self._usb_s + 1 if self._power is not None and self._power.usb else 0
+        kept_in = self._kept_in()
+        self.chain.left_out = e.CLASS_CHARGING if kept_in else 0
+        if not self._buzz.busy:
+            if not self.off:
+                self._check_sensor(now_ms)
+                if not self._sensor_ok:
+                    self._count_silence(now_ms)
+            if self._second_n % _BATTERY_EVERY_S == 0:
+                self._look_at_battery()
+            self.journal.poll(self.utc_s(), self._uptime_s)
+            if self._load_state == j.UNREADABLE and self._second_n % _LOAD_AGAIN_S == 0:
+                self._load()
+                self.chain.configure(self.settings)
+                self._apply_calibration()
+        self._show(kept_in)
+
+    def _check_sensor(self, now_ms):
+        """Whether the chip is still set up: after a silent reset it delivers nothing, or zeros."""
+        if not self._sensor_ok:
+            return
+        try:
+            if self._imu.check():
+                return
+            self._note("imu was reset", None)
+            if self.session.open:
+                self.session.note_flag(r.FLAG_SENSOR)
+            self._imu.start()
+            self._supply.silent_ms = 0
+            now_ms = self._ticks_ms()
+            self._due_ms = ticks_add(now_ms, _RETRY_MS)
+        except (OSError, RuntimeError, ValueError) as fault:
+            self._sensor_failed(now_ms, fault)
+
+    def _look_at_battery(self):
+        if self._power is None:
+            return
+        battery_mv = self._power.battery_mv
+        self._battery_mv = battery_mv
+        if not battery_mv or battery_mv >= LOW_BATTERY_MV or self._power.usb or self._power.charging:
+            self._battery_low = 0
+            return
+        self._battery_low += 1
+        if self._battery_low >= _BATTERY_LOW_N and not self.off:
+            # One last record, then nothing is written any more: the device is off until it is charged or pressed.
+            if not self.end_session(r.FLAG_LOW_BATTERY, False, True):
+                self.journal.commit(self.utc_s(), self._uptime_s, True)
+            self._note("battery low", None)
+            self._switch_off(z.P_LOW_BATTERY)
+
+    def _show(self, kept_in):
+        if self._led is None:
+            return
+        colour = LED_OFF
+        if self.off:
+            colour = LED_CHARGING if kept_in else LED_OFF
+        elif not self._sensor_ok or self.journal.store_fault:
+            colour = LED_FAULT
+        elif self._calibrating:
+            colour = LED_CALIBRATING
+        elif self.link.connected:
+            colour = LED_HOST
+        elif kept_in:
+            colour = LED_CHARGING
+        elif self._battery_low:
+            colour = LED_LOW_BATTERY
+        elif not self.chain.calibrated:
+            colour = LED_UNCALIBRATED
+        elif self.chain.detector.snoozed:
+            colour = LED_SNOOZED
+        # Blinking says it as well and costs half.
+        self._led.set(colour if self._second_n & 1 else LED_OFF)
+
+    # On and off.
+
+    def _switch_off(self, pattern):
+        self.off = True
+        self._calibrating = False
+        self._motor_off()
+        self._start_pattern(pattern, self._now_ms)
+        self._sensor_ok = False
+        try:
+            self._imu.stop()
+        except (OSError, RuntimeError, ValueError) as fault:
+            self._note("imu", fault)
+
+    def _switch_on(self):
+        self.off = False
+        self._sensor_met = False
+        self._wearing = True
+        self._battery_low = 0
+        self._retry_ms = _RETRY_MS
+        self._due_ms = self._now_ms
+        # A new wearing: what was known of motion is stale, the upright stays.
+        self._gap = 0
+        self.chain.tilt.restart()
+        self.chain.gait.restart()
+        self.chain.detector.restart()
+        self._play(z.P_SNOOZE)
+
+    # Button.
+
+    def _look_at_button(self, now_ms):
+        if self._button is None or ticks_diff(now_ms, self._scan_ms) < 0:
+            return
+        code = self._buttons.step(now_ms, self._button.pressed)
+        self._scan_ms = ticks_add(now_ms, _SCAN_ACTIVE_MS if self._buttons.active else _SCAN_MS)
+        if code == b.NONE:
+            return
+        if self.off:
+            if code != b.HOLD_3S:
+                self._switch_on()
+        elif code == b.SINGLE:
+            self._snooze()
+        elif code == b.DOUBLE:
+            if self._may_take_back and ticks_diff(now_ms, self._calibrated_ms) < _TAKE_BACK_MS:
+                self._take_back()
+            elif not self._calibrating:
+                self.begin_calibration()
+        elif code == b.TRIPLE:
+            self.mark()
+            self._play(z.P_RECOVERED)
+        elif code == b.HOLD_1S:
+            if self._buzzed and ticks_diff(now_ms, self._buzzed_ms) < _WRONG_MS:
+                self._buzzed = False
+                self._motor_off()
+                self.chain.wrong()
+                self._play(z.P_RECOVERED)
+        elif code == b.HOLD_3S:
+            if not self.end_session(0, False, True):
+                self.journal.commit(self.utc_s(), self._uptime_s, True)
+            self._switch_off(z.P_OFF)
+
+    def _snooze(self):
+        if self.chain.detector.snoozed:
+            self.chain.snooze(0)
+        else:
+            self.chain.snooze(self.settings.values[s.SET_SNOOZE_MIN])
+        self._motor_off()
+        self._play(z.P_SNOOZE)
+
+    # Calibration.
+
+    def _apply_calibration(self):
+        """Hand the journal's upright to the chain."""
+        if not self.journal.calibrated:
+            return
+        c = self.journal.calibration
+        self.chain.set_upright(
+            c[j.CAL_UP],
+            c[j.CAL_UP + 1],
+            c[j.CAL_UP + 2],
+            c[j.CAL_BIAS],
+            c[j.CAL_BIAS + 1],
+            c[j.CAL_BIAS + 2],
+            c[j.CAL_QUALITY],
+        )
+        if c[j.CAL_FORWARD] or c[j.CAL_FORWARD + 1] or c[j.CAL_FORWARD + 2]:
+            # A bow has shown which way is forward.
+            self.chain.detector.set_frame(
+                c[j.CAL_UP],
+                c[j.CAL_UP + 1],
+                c[j.CAL_UP + 2],
+                c[j.CAL_FORWARD],
+                c[j.CAL_FORWARD + 1],
+                c[j.CAL_FORWARD + 2],
+            )
+
+    def _look_at_calibration(self, now_ms):
+        result = self.chain.calibration_result
+        if not result:
+            return
+        self.chain.calibration_result = 0
+        self._calibrating = False
+        self._calibration_state = result
+        if result != 1:
+            self._play(z.P_REFUSED)
+            return
+        c = self.journal.calibration
+        for index in range(len(c)):
+            self._before[index] = c[index]
+        self._may_take_back = True
+        self._calibrated_ms = now_ms
+        upright = self.chain.upright
+        for index in range(6):  # CAL_UP and CAL_BIAS lie one behind the other
+            c[j.CAL_UP + index] = upright[index]
+        c[j.CAL_QUALITY] = self.chain.calibration_quality or 1  # 0 says that there is none
+        c[j.CAL_TAKEN_UTC_S] = self.utc_s()
+        if self.session.open:
+            self.session.note_flag(r.FLAG_RECALIBRATED)
+        # Settles in the journal; whatever is taken back meanwhile costs no commit.
+        self.journal.touch(j.WHY_CALIBRATION, self._uptime_s + _TAKE_BACK_MS // 1000)
+        self._play(z.P_CALIBRATED)
+
+    def _take_back(self):
+        self._may_take_back = False
+        c = self.journal.calibration
+        for index in range(len(c)):
+            c[index] = self._before[index]
+        self.journal.touch(j.WHY_CALIBRATION, self._uptime_s)
+        if self.journal.calibrated:
+            self._apply_calibration()
+        else:
+            self.chain.detector.calibrated = 0
+        self._play(z.P_SNOOZE)
+
+    # The journal.
+
+    def _load(self):
+        self._load_state = self.journal.load()
+        if self._load_state == j.UNREADABLE:
+            self._note("journal unreadable", None)
+
+    # What the link asks (walktall.link says what each is).
+
+    def hello_into(self, values):
+        """Fill HELLO's values; a host has come, so the walk is over."""
+        self.end_session(0, True)
+        flags = 0
+        if self._power is not None:
+            if self._power.charging:
+                flags |= w.HF_CHARGING
+            if self._power.usb:
+                flags |= w.HF_USB
+        if self._utc_base_s:
+            flags |= w.HF_CLOCK_SET
+        if self.session.open:
+            flags |= w.HF_SESSION_OPEN
+        if self.chain.gait.walking:
+            flags |= w.HF_WALKING
+        if self.chain.detector.snoozed:
+            flags |= w.HF_SNOOZED
+        if not self._sensor_ok and not self.off:
+            flags |= w.HF_SENSOR_FAULT
+        if self.restart_wanted:
+            flags |= w.HF_MAINTENANCE
+        values[w.H_FLAGS] = flags
+        values[w.H_BOARD] = self._board_name
+        values[w.H_CHIP] = self._chip_name
+        values[w.H_SOURCE_DIGEST] = self._source_digest
+        values[w.H_UPTIME_S] = self._uptime_s
+        values[w.H_UTC_S] = self.utc_s()
+        values[w.H_RESET_REASON] = self._reset_reason
+        values[w.H_ERRORS] = self.errors + self.link.faults
+        values[w.H_LAST_ERROR] = self.last_error
+        values[w.H_BATTERY_MV] = self._battery_mv
+
+    def set_clock(self, utc_s):
+        """Set the clock; a session that began undated is dated."""
+        self._utc_base_s = utc_s - self._uptime_s
+        if self.session.open:
+            self.session.note_utc(utc_s)
+        if self._rtc is not None:
+            try:
+                self._rtc.utc_s = utc_s
+            except (OSError, ValueError, RuntimeError, OverflowError) as fault:
+                self._note("rtc", fault)
+
+    def settings_changed(self):
+        """Take over the journal's settings, and let them be written."""
+        self.chain.configure(self.settings)
+        self.journal.touch(j.WHY_SETTINGS, self._uptime_s)
+        if self.session.open:
+            self.session.note_flag(r.FLAG_SETTINGS)
+
+    def identify(self):
+        """Buzz to be found."""
+        self._play(z.P_IDENTIFY)
+
+    def begin_calibration(self):
+        """True when the next seconds will be taken as upright."""
+        if self.off or not self._sensor_ok:
+            self._play(z.P_REFUSED)
+            return False
+        self._calibrating = True
+        self._calibration_state = w.CALIBRATION_NAMES.index("running")
+        self.chain.begin_calibration()
+        return True
+
+    def cancel_calibration(self):
+        """Give up a calibration that has begun."""
+        if self._calibrating:
+            self._calibrating = False
+            self._calibration_state = 0
+            self.chain.cancel_calibration()
+
+    def calibration_status(self):
+        """Index into `wire.CALIBRATION_NAMES`."""
+        return self._calibration_state
+
+    def selftest_into(self, buf):
+        """Status 0 when passed; 8 bytes of vector digest and 8 of source digest."""
+        for index in range(len(self._source_digest)):
+            if index < 8:
+                buf[8 + index] = self._source_digest[index]
+        return 0 if self._sensor_ok else 1
+
+    def live(self, on):
+        """Nothing to do: `link.live` is looked at with each tick."""
+
+    def _push_live(self):
+        detector = self.chain.detector
+        gait = self.chain.gait
+        values = self._live
+        values[0] = self.chain.n_samples
+        values[1] = detector.pitch_cdeg
+        values[2] = detector.roll_cdeg
+        values[3] = gait.cadence_spm
+        values[4] = 1 if gait.walking else 0
+        values[5] = detector.second_class
+        forward = detector.forward
+        fault = e.FORWARD if forward.active else 0
+        if detector.back.active:
+            fault |= e.BACK
+        if detector.side.active:
+            fault |= e.SIDE
+        values[6] = fault
+        values[7] = detector.label
+        values[8] = forward.timer
+        values[9] = gait.steps
+        values[10] = forward.on_cdeg
+        values[11] = forward.off_cdeg
+        values[12] = 1 if self._buzz.busy else 0
+        self.link.push_live(values)
+
+    def mark(self):
+        """A mark of discomfort."""
+        self.chain.mark()
+
+    def maintenance(self):
+        """True when `code.py` will restart with the drive given to the computer."""
+        if self._may_restart:
+            self.restart_wanted = True
+        return self._may_restart

@@ -320,6 +320,7 @@ class Link:
         self._put_u16(offset + 2, value >> 16)
 
     def _answer_hello(self, request_id):
+        self._acted_id = -1  # a host says hello when it begins, and its ids with it
         values = self._hello
         journal = self._handler.journal
         head = journal.head

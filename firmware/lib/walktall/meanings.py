@@ -137,6 +137,20 @@ HELLO_FLAGS = {
     "store_fault": "the last bank written did not read back as written",
 }
 
+#: Codes of an ERROR reply (wire.ERROR_NAMES).
+ERRORS = {
+    "bad_request": "a body too short, or a record that is not there",
+    "unknown_request": "a kind that this device does not know",
+    "other_protocol": "another protocol version; the text says which one it speaks",
+    "refused": "not taken, and nothing changed; the text says why",
+    "busy": "not now: a calibration needs a device that is worn and not buzzing",
+    "wrong_nonce": "FORMAT without the nonce that was given, or of another journal",
+    "ack_mismatch": "the host's bytes are not the device's; the text says from where to fetch again",
+    "read_only": "the journal is a later firmware's: nothing is written",
+    "store_failed": "the flash did not take it",
+    "internal": "a fault of the device's own; the text names it",
+}
+
 #: Head of the journal, by name (journal.HEAD_FIELDS).
 JOURNAL = {
     "generation": "grows by one with each commit: the greater one is the newer image",

@@ -84,6 +84,7 @@ class Imu:
         self.driver = None
         self.who_am_i = 0
         self.counts = array("h", bytes(2 * 6 * MAX_SAMPLES))
+        self.max_samples = MAX_SAMPLES
         self.overrun = False
         self.n_bad_words = 0
         self._tagged = False

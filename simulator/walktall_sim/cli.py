@@ -28,7 +28,6 @@ app = typer.Typer(
     name="walktall-sim",
     help="Play recorded or synthetic walks to the posture clip's own code, without a clip.",
     epilog="A first try: walktall-sim generate --minutes 10 --seed 1 --out walk.csv && walktall-sim replay walk.csv",
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

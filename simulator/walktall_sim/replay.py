@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +20,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from walktall import events, records
+from walktall import device, events, records
 from walktall.chain import Chain
+from walktall.session import merge_into
 from walktall.settings import Settings, describe_limits, index_of, parse_text
+from walktall.supply import Supply
 from walktall_sim import chips, mounting, recordings, resample
 from walktall_sim.mounting import Frame, Mounting, Upright
 from walktall_sim.source import WalkSource
@@ -31,6 +34,8 @@ from walktall_sim.turn import Turn
 ACCEL_FS_G = 4
 GYRO_FS_DPS = 500
 DEFAULT_UPRIGHT_S = 2.0
+# The data of the upright is looked for in the first 10 s.
+_SEARCH = 520
 CHIPS = ("lsm6ds3trc", "lsm6dsox")
 
 # Names that scripts may rely on; the rest of the ring's codes come with `all_events`.
@@ -223,10 +228,14 @@ def _prepare(
     chosen: mounting.Mounting,
     options: Options,
 ) -> Walk:
-    window = options.upright or (start_s, start_s + DEFAULT_UPRIGHT_S)
-    begin = max(math.ceil((window[0] - start_s) * resample.CHIP_HZ - 1e-6), 0)
-    end = max(math.ceil((window[1] - start_s) * resample.CHIP_HZ - 1e-6), 0)
-    upright = mounting.upright_of(rows[begin:end].astype(np.float64), resample.CHIP_HZ)
+    if options.upright is None:
+        # The first 2 s of data: a recording may begin with a gap.
+        there = np.flatnonzero(chips.present(rows[:_SEARCH].astype(np.float64)))
+        window = rows[there[: round(DEFAULT_UPRIGHT_S * resample.CHIP_HZ)]]
+    else:
+        begin, end = (max(math.ceil((t - start_s) * resample.CHIP_HZ - 1e-6), 0) for t in options.upright)
+        window = rows[begin:end]
+    upright = mounting.upright_of(window.astype(np.float64), resample.CHIP_HZ)
     frame = mounting.frame_of(chosen, upright)
     # Each trial meets a fresh device and a wearer who has not answered yet.
     turns = [Turn(one.deg, one.start_s, one.hold_s, one.ramp_s) for one in options.turns]
@@ -235,12 +244,13 @@ def _prepare(
     return Walk(first.trial, several, source, chosen, upright, frame, rate_hz, settings)
 
 
-def calibrate(chain: Chain, walk: Walk) -> None:
+def calibrate(chain: Any, walk: Walk) -> None:
     """Give the chain the upright of the walk's window, in the counts that the chip would have given."""
     scale = chips.counts_per_unit(ACCEL_FS_G, GYRO_FS_DPS)
     force = [round(float(v)) for v in walk.upright.force * scale[:3]]
     bias = [round(float(v)) for v in walk.upright.gyro_bias * scale[3:] * 16.0]
-    chain.set_upright(*force, *bias, 100 if walk.upright.still else 50)
+    if not chain.set_upright(*force, *bias, 100 if walk.upright.still else 50):
+        raise ReplayError("the device refuses the upright of that window; move it with --upright A:B")
 
 
 def line_of(ring: events.EventRing, t0_s: float, *, all_events: bool) -> Line | None:
@@ -263,7 +273,7 @@ def line_of(ring: events.EventRing, t0_s: float, *, all_events: bool) -> Line | 
     return line
 
 
-def _drain(ring: events.EventRing, walk: Walk, options: Options) -> list[Line]:
+def drain(ring: events.EventRing, walk: Walk, options: Options) -> list[Line]:
     """The ring's events as lines, oldest first; a buzz among them tells the wearer."""
     lines = []
     while ring.take():
@@ -280,38 +290,112 @@ def record_fields(fields: Sequence[int]) -> Line:
     return {spec[0]: int(fields[i]) for i, spec in enumerate(records.SESSION_FIELDS)}
 
 
+class Records:
+    """The session records of one walk. A day may hold several: they merge as the device merges a day's short walks."""
+
+    def __init__(self, session: Any) -> None:
+        self._done: list[array[int]] = []
+        self._session = session
+        finish = session.finish
+
+        def watched(utc_s: int, battery_mv: int) -> None:
+            was_open = session.open
+            finish(utc_s, battery_mv)
+            if was_open:
+                self._done.append(array("i", session.fields))
+
+        session.finish = watched
+
+    def summaries(self) -> list[Line]:
+        """One summary, or several where they do not fit into one record (18 h)."""
+        told: list[array[int]] = []
+        for fields in self._done or [array("i", self._session.fields)]:
+            if not told or not merge_into(told[-1], fields):
+                told.append(fields)
+        return [{"event": "summary", **record_fields(fields)} for fields in told]
+
+
+class FastDevice:
+    """What lies around the chain on a device, as far as it bears on events: stale samples and gaps as ``Device`` tells
+    them to the chain, and sessions that end after ten minutes without walking."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.chain: Any = Chain(settings)
+        self._supply: Any = Supply()
+        self._gap = 0
+
+    def take(self, counts: list[list[int]], there: list[bool]) -> Iterator[None]:
+        """Hand samples on; stops after each that may have brought an event."""
+        chain, supply = self.chain, self._supply
+        sample, fresh = chain.sample, supply.fresh
+        for row, is_there in zip(counts, there, strict=True):
+            if is_there and fresh(*row):
+                if self._gap:
+                    self.close_gap()
+                    yield
+                closed = sample(*row)
+                if closed:
+                    if closed & events.SECOND:
+                        self._second()
+                    yield
+            else:
+                self._gap += 1
+                if self._gap >= device._GAP_PIECE:
+                    self.close_gap()
+                    yield
+
+    def close_gap(self) -> None:
+        """Tell the chain of what is missing."""
+        if self._gap:
+            self.chain.missed(self._gap)
+            self._gap = 0
+            self._second()
+
+    def _second(self) -> None:
+        session = self.chain.session
+        if session.open:
+            if session.must_split:
+                self.finish()
+                self.start()
+            elif session.idle_s >= device._IDLE_END_S:
+                session.cut_idle()
+                self.finish()
+        elif self.chain.gait.walking:
+            self.start()
+
+    def start(self) -> None:
+        """Open a session."""
+        self.chain.session.start(1, 1, 0, 0, 0)
+        self.chain.configure(self.chain.settings)
+
+    def finish(self) -> None:
+        """Close the session."""
+        chain = self.chain
+        chain.session.note_calibration(chain.calibration_quality, chain.detector.walk_offset_cdeg)
+        chain.session.finish(0, 0)
+
+
 def play_fast(walk: Walk, options: Options) -> Iterator[Line]:
     """Events of one walk, then its summary: counts handed straight to the chain."""
-    chain = Chain(walk.settings)
-    chain.session.start(1, 1, 0, 0, 0)
+    fast = FastDevice(walk.settings)
+    chain = fast.chain
+    kept = Records(chain.session)
     calibrate(chain, walk)
-    sample = chain.sample
+    fast.start()
+    yield from drain(chain.ring, walk, options)
     # Where the wearer answers, rows are made a tick at a time: an answer may come with any tick.
     lump = events.TICK_SAMPLES * (1 if options.answer_s is not None else 64)
-    yield from _drain(chain.ring, walk, options)
     for begin in range(0, walk.n, lump):
         block = walk.source.block(begin, lump)
-        there = chips.present(block)
         counts = chips.quantise(block, ACCEL_FS_G, GYRO_FS_DPS).tolist()
-        if there.all():
-            for row in counts:
-                if sample(*row) and (len(chain.ring) or chain.buzz_request):
-                    chain.buzz_request = 0
-                    yield from _drain(chain.ring, walk, options)
-            continue
-        at = 0
-        while at < len(counts):
-            if there[at]:
-                sample(*counts[at])
-                at += 1
-            else:
-                run = int(np.argmax(there[at:])) if there[at:].any() else len(counts) - at
-                chain.missed(run)
-                at += run
+        for _ in fast.take(counts, chips.present(block).tolist()):
             chain.buzz_request = 0
-            yield from _drain(chain.ring, walk, options)
-    chain.session.finish(0, 0)
-    yield {"event": "summary", **record_fields(chain.session.fields)}
+            if len(chain.ring):
+                yield from drain(chain.ring, walk, options)
+    fast.close_gap()
+    fast.finish()
+    yield from drain(chain.ring, walk, options)
+    yield from kept.summaries()
 
 
 def play(walk: Walk, options: Options) -> Iterator[Line]:

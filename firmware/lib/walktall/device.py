@@ -3,8 +3,8 @@
     button -> link -> motor edge -> sensor -> chain -> buzz -> once a second: check, journal, battery, light
 
 `poll()` reads the clock once and returns; `wait_ms()` says how long nothing is due: until the next burst of the FIFO,
-edge of the motor or look at the button. While the motor is driven the bus is left alone (the FIFO holds 4.9 s and more);
-when it rests, everything gathered is drained.
+edge of the motor or look at the button. While the motor is driven the bus is left alone (the FIFO holds 4.9 s and
+more); when it rests, everything gathered is drained.
 
 **The sensor** may fail in any way it likes: an exception, another chip, silence, frozen or saturated data, a silent
 reset. Then the motor is off at once, time counts as gap by the clock (`supply`), and the sensor is power-cycled after
@@ -429,7 +429,7 @@ class Device:
             self._push_live()
 
     def _missing(self, n):
-        """Let a gap grow. The chain hears of it in one piece, when it is over or has lasted a while: one gap, one event."""
+        """Let a gap grow. The chain hears of it in one piece, when it is over or has lasted a while."""
         self._gap += n
         if self._gap >= _GAP_PIECE:
             self._close_gap()

@@ -27,6 +27,27 @@ _REASON = const(6)
 _SUM = const(7)
 _SIZE = const(8)
 
+#: What the error code stands for: 0 for none, 1 for whatever is not among them.
+ERROR_NAMES = (
+    "",
+    "Exception",
+    "MemoryError",
+    "OSError",
+    "RuntimeError",
+    "ValueError",
+    "TypeError",
+    "AttributeError",
+    "NameError",
+    "IndexError",
+    "KeyError",
+    "ImportError",
+    "SyntaxError",
+    "ZeroDivisionError",
+    "OverflowError",
+    "NotImplementedError",
+    "AssertionError",
+)
+
 # After this many unbroken restarts the device stays where it is: something is wrong that a restart does not mend.
 SAFE_RESETS_MAX = const(5)
 CRASHES_MAX = const(5)
@@ -86,8 +107,9 @@ class Retained:
 
     @property
     def error(self):
-        """Code of the last exception, 0 when there was none."""
-        return self._bytes[_ERROR]
+        """Name of the last exception, empty when there was none."""
+        code = self._bytes[_ERROR]
+        return ERROR_NAMES[code] if code < len(ERROR_NAMES) else ERROR_NAMES[1]
 
     @property
     def reason(self):
@@ -99,9 +121,10 @@ class Retained:
         self._bytes[_REASON] = reason & 0xFF
         return self._count(_SAFE)
 
-    def note_crash(self, error):
+    def note_crash(self, fault):
         """Count an exception that reached `code.py`; how many there were."""
-        self._bytes[_ERROR] = error & 0xFF
+        name = type(fault).__name__
+        self._bytes[_ERROR] = ERROR_NAMES.index(name) if name in ERROR_NAMES else 1
         return self._count(_CRASHES)
 
     def note_well(self):

@@ -4,7 +4,7 @@ memory = bytearray(b"\xa5" * 256)
 first = Retained(memory)
 print(first.safe_resets, first.crashes, first.error, first.take_maintenance())
 for error in range(CRASHES_MAX):
-    print(first.note_crash(error + 3), first.crash_loop)
+    print(first.note_crash(OSError(5) if error % 2 else MemoryError()), first.crash_loop)
 first.ask_maintenance()
 print(SAFE_RESETS_MAX, first.note_safe_mode(2), bytes(memory[:8]))
 again = Retained(memory)
@@ -12,4 +12,4 @@ print(again.safe_resets, again.crashes, again.error, again.reason, again.take_ma
 again.note_well()
 print(Retained(memory).crashes, Retained(memory).error)
 memory[3] ^= 1
-print(Retained(memory).error, Retained(None).note_crash(1))
+print(Retained(memory).error, Retained(None).note_crash(StopIteration()))

@@ -1,0 +1,360 @@
+"""Walktall on the board: real parts from the profile, handed to `Device`, and its turns.
+
+Everything that decides lies in `lib/walktall`; here is only what CircuitPython alone can do: pins, buses, watchdog,
+restarts.
+
+After an exception the motor is off at once, the fault is kept where a reset does not reach it, and the program starts
+anew within seconds. When that has happened five times without ten good minutes in between, something is wrong that a
+restart does not mend: it goes on trying once a minute, and writes nothing to flash.
+"""
+
+import os
+import time
+
+import board
+import microcontroller
+import supervisor
+from walktall import boards
+from walktall.retained import Retained
+
+# Above the second that a stuck I2C takes to fail, with the sensor's restart behind it; RP2040's limit is 8.388 s.
+_WATCHDOG_S = 6
+_WELL_S = 600
+_RESTART_S = 1
+_CRASH_LOOP_S = 60
+_REPLY_S = 0.5
+
+
+class _NoPort:
+    """Stands in where `boot.py` has not made the second serial port."""
+
+    connected = False
+    in_waiting = 0
+
+    def readinto(self, buf):
+        return 0
+
+    def write(self, buf):
+        return 0
+
+
+class _NoBank:
+    """A bank that is missing: empty, and refusing. The journal then keeps what it has in memory and says so."""
+
+    size = 4096
+
+    def read_into(self, offset, buf):
+        for index in range(len(buf)):
+            buf[index] = 0xFF
+
+    def write(self, buf):
+        raise OSError(30)  # EROFS
+
+
+class _SharedBus:
+    """One I2C for the sensor and the motor's driver chip: the sensor may not close it."""
+
+    def __init__(self, bus):
+        self._bus = bus
+        self.try_lock = bus.try_lock
+        self.unlock = bus.unlock
+        self.scan = bus.scan
+        self.writeto = bus.writeto
+        self.readfrom_into = bus.readfrom_into
+        self.writeto_then_readfrom = bus.writeto_then_readfrom
+
+    def deinit(self):
+        pass
+
+
+class _Button:
+    """A button to ground."""
+
+    def __init__(self, pin):
+        self._pin = pin
+
+    @property
+    def pressed(self):
+        return not self._pin.value
+
+
+def _output(name, value=False):
+    """A digital output, or None where the board has no such pin."""
+    import digitalio
+
+    pin = boards.pin(board, name)
+    if pin is None:
+        return None
+    output = digitalio.DigitalInOut(pin)
+    output.switch_to_output(value=value)
+    return output
+
+
+def _input(name):
+    """A digital input with a pull-up, or None where the board has no such pin."""
+    import digitalio
+
+    pin = boards.pin(board, name)
+    if pin is None:
+        return None
+    pulled = digitalio.DigitalInOut(pin)
+    pulled.switch_to_input(pull=digitalio.Pull.UP)
+    return pulled
+
+
+def _computer_owns_the_drive():
+    """True in maintenance: Python may not write."""
+    import storage
+
+    return storage.getmount("/").readonly
+
+
+def _make_imu(profile, shared):
+    import busio
+    from walktall.hw.imu import Imu
+
+    def open_bus():
+        return busio.I2C(boards.pin(board, profile.imu_scl), boards.pin(board, profile.imu_sda), frequency=400000)
+
+    def open_shared():
+        return shared
+
+    power = _output(profile.imu_power_pin)
+    return Imu(open_shared if shared is not None else open_bus, profile.imu_address, power)
+
+
+def _make_motor(profile):
+    """The motor, and the bus it shares with the sensor or None."""
+    from walktall.hw import motor as hw_motor
+
+    pin = boards.pin(board, profile.motor_pin)
+    if profile.motor == "pwm" and pin is not None:
+        import pwmio
+
+        return hw_motor.PwmMotor(pwmio.PWMOut(pin, frequency=hw_motor.PWM_FREQUENCY_HZ)), None
+    if profile.motor == "drv2605":
+        import adafruit_drv2605
+        import busio
+
+        # Where the sensor has a bus of its own, the driver chip sits on the board's usual one; else they share.
+        own = profile.imu_sda == "IMU_SDA"
+        sda = "SDA" if own else profile.imu_sda
+        scl = "SCL" if own else profile.imu_scl
+        bus = busio.I2C(boards.pin(board, scl), boards.pin(board, sda), frequency=400000)
+        if not own:
+            bus = _SharedBus(bus)
+        return hw_motor.HapticMotor(adafruit_drv2605.DRV2605(bus)), None if own else bus
+    return hw_motor.NoMotor(), None
+
+
+def _open_bank(name):
+    from walktall.hw import banks as hw_banks
+
+    if name.startswith("nvm:"):
+        return hw_banks.NvmBank(microcontroller.nvm, int(name[4:]))
+    try:
+        return hw_banks.FileBank(name)
+    except OSError:
+        pass
+    try:
+        # The first start on this board, or the drive was wiped: lay the file out. Read-only, the next lines fail.
+        folder = name[: name.rindex("/")]
+        try:
+            os.mkdir(folder)
+        except OSError:
+            pass
+        hw_banks.create_file(name)
+        return hw_banks.FileBank(name)
+    except OSError:
+        pass
+    try:
+        return hw_banks.FileBank(name, _open_to_read)
+    except OSError:
+        return _NoBank()
+
+
+def _open_to_read(path, mode):
+    """In maintenance the drive is the computer's: what is there can be read, writing fails and is told."""
+    return open(path, "rb")
+
+
+def _make_power(profile):
+    from walktall.hw.power import Power
+
+    _output(profile.battery_enable_pin, False)
+    adc = None
+    pin = boards.pin(board, profile.battery_pin)
+    if pin is not None:
+        import analogio
+
+        adc = analogio.AnalogIn(pin)
+    reference_mv = 3300 if adc is None else int(adc.reference_voltage * 1000)
+    return Power(
+        adc,
+        profile.battery_num,
+        profile.battery_den,
+        reference_mv,
+        _input(profile.charge_pin),
+        lambda: supervisor.runtime.usb_connected,
+    )
+
+
+def _make_light(profile):
+    from walktall.hw.light import Light
+
+    dark = bool(profile.led_active_low)
+    led = _output(profile.led_pin, dark)
+    return None if led is None else Light((led,), dark)
+
+
+def _make_port():
+    import usb_cdc
+
+    port = usb_cdc.data
+    if port is None:
+        return _NoPort()
+    # The default is to wait for ever: a host that stops reading would stop the walk.
+    port.timeout = 0
+    port.write_timeout = 0
+    return port
+
+
+def _make_clock():
+    import rtc
+    from walktall.hw.wallclock import WallClock
+
+    return WallClock(rtc.RTC(), time)
+
+
+def _reset_reason():
+    """As `info` tells it: 0 unknown, 1 power, 2 brown-out, 3 software, 4 deep sleep, 5 pin, 6 watchdog."""
+    names = ("UNKNOWN", "POWER_ON", "BROWNOUT", "SOFTWARE", "DEEP_SLEEP_ALARM", "RESET_PIN", "WATCHDOG")
+    for index in range(len(names)):
+        if microcontroller.cpu.reset_reason == getattr(microcontroller.ResetReason, names[index], None):
+            return index
+    return 0
+
+
+def _sleep_memory():
+    try:
+        import alarm
+
+        return alarm.sleep_memory
+    except (ImportError, AttributeError, NotImplementedError):
+        return None
+
+
+class _Watchdog:
+    """Armed when worn; on nRF it cannot be switched off again, so never in maintenance or while a computer is there."""
+
+    def __init__(self, allowed):
+        self._timer = microcontroller.watchdog if allowed else None
+        self._armed = False
+
+    def feed(self):
+        if self._timer is None:
+            return
+        if self._armed:
+            self._timer.feed()
+        elif not supervisor.runtime.usb_connected:
+            from watchdog import WatchDogMode
+
+            self._timer.timeout = _WATCHDOG_S
+            self._timer.mode = WatchDogMode.RESET
+            self._armed = True
+
+
+def _pause(seconds, watchdog):
+    """Sleep for long without being taken for dead."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        watchdog.feed()
+        time.sleep(0.5)
+
+
+def _make_device(profile, motor, shared, retained, maintenance):
+    from walktall.device import Device
+
+    button = _input(profile.button_pin)
+    device = Device(
+        _make_imu(profile, shared),
+        motor,
+        (_open_bank(profile.banks[0]), _open_bank(profile.banks[1])),
+        _make_port(),
+        supervisor.ticks_ms,
+        button=None if button is None else _Button(button),
+        power=_make_power(profile),
+        led=_make_light(profile),
+        rtc=_make_clock(),
+        board_name=profile.board_id,
+        reset_reason=_reset_reason(),
+        random_bytes=os.urandom,
+        may_restart=not maintenance,
+        last_error=("last run: " + retained.error) if retained.error else "",
+    )
+    if retained.crash_loop:
+        device.journal.read_only = True
+    return device
+
+
+def _run(device, retained, watchdog):
+    """Turn by turn, until a restart into maintenance is asked for."""
+    well_s = device.uptime_s() + _WELL_S
+    restart_at = None
+    while True:
+        device.poll()
+        watchdog.feed()
+        wait_ms = device.wait_ms()
+        if wait_ms:
+            time.sleep(wait_ms / 1000)
+        if device.uptime_s() >= well_s:
+            retained.note_well()
+            well_s = device.uptime_s() + _WELL_S
+        if device.restart_wanted:
+            # The reply is still on its way to the host.
+            if restart_at is None:
+                restart_at = time.monotonic() + _REPLY_S
+            elif time.monotonic() >= restart_at:
+                return
+
+
+def _stop(motor):
+    """Motor off; one behind a driver chip that is gone cannot be told so."""
+    if motor is None:
+        return
+    try:
+        motor.stop()
+    except (OSError, RuntimeError, ValueError):
+        pass
+
+
+def main():
+    supervisor.runtime.autoreload = False
+    retained = Retained(_sleep_memory())
+    watchdog = _Watchdog(False)
+    motor = None
+    try:
+        profile = boards.select(board.board_id, os.getenv)
+        if profile is None:
+            print("Walktall does not know the board", board.board_id)
+            return
+        maintenance = _computer_owns_the_drive()
+        watchdog = _Watchdog(not maintenance)
+        motor, shared = _make_motor(profile)
+        device = _make_device(profile, motor, shared, retained, maintenance)
+        _run(device, retained, watchdog)
+        device.end_session(0, False, True)
+        _stop(motor)
+        retained.ask_maintenance()
+        microcontroller.reset()
+    except Exception as fault:
+        _stop(motor)
+        retained.note_crash(fault)
+        print("Walktall stopped:", type(fault).__name__, fault)
+        _pause(_CRASH_LOOP_S if retained.crash_loop else _RESTART_S, watchdog)
+        supervisor.reload()
+    finally:
+        _stop(motor)  # Ctrl-C of a developer, too
+
+
+main()

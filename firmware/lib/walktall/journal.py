@@ -268,10 +268,9 @@ class Journal:
             self._forget()
             return UNREADABLE
         self.bank = best
-        if self.newer_layout:
+        if self._image[3] != JOURNAL_LAYOUT:
             self._take_identity()
-            if self._image[3] != JOURNAL_LAYOUT:
-                return READ_ONLY
+            return READ_ONLY
         self._take_image()
         if self.newer_layout:
             return READ_ONLY

@@ -9,7 +9,8 @@ Four parts on top of one array model:
 * ``QspiDrive``: an external flash under the CIRCUITPY drive, as CircuitPython's ``external_flash.c`` drives it: blocks
   of 512 bytes; a block whose first four bytes are FF is taken for erased and programmed at once, any other goes to a
   cache of one 4 KiB sector, which is erased and rewritten when another sector is wanted, on a flush, and by itself 1 s
-  later.
+  later. With the trap that is in there: a block of the cached sector that is written twice while its flash is still
+  erased keeps the first write.
 * ``Rp2040Drive``: the RP2040's own flash, as ``internal_flash.c`` drives it: each write call is cached and the whole
   sector erased and rewritten at the next write, at any read, on a flush, and by itself 1 s later. No shortcut.
 

@@ -475,12 +475,14 @@ class Device:
             self._due_ms = ticks_add(now_ms, self._retry_ms)
             return
         self._sensor_ok = True
-        self._supply.silent_ms = 0
-        # A start takes time; the burst is due from now.
+        # A start takes most of a second, in which the sensor was not silent but absent; the burst is due from now.
         now_ms = self._ticks_ms()
         if first:
             self._sensor_met = True
             self._supply.begin(now_ms)
+        else:
+            self._supply.elapse(now_ms)
+        self._supply.silent_ms = 0
         self._due_ms = ticks_add(now_ms, self._supply.wait_ms(e.TICK_SAMPLES, now_ms))
 
     def _count_silence(self, now_ms):

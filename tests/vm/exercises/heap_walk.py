@@ -1,0 +1,88 @@
+"""Heap taken from the FIFO's bytes through the chain to the motor's duty, under heap_lock. Prints what was walked.
+
+The driver is the real one; the walk is long enough for faults, buzzes, seconds and a session that fills.
+"""
+
+import gc
+
+from bus_of_bytes import BusOfBytes
+from micropython import heap_lock, heap_unlock
+from walktall import events, settings
+from walktall.buzz import Buzz
+from walktall.chain import Chain
+from walktall.hw.imu import Imu
+from walktall.supply import Supply
+from walktall.ticks import ticks_add
+
+
+def no_sleep(seconds):
+    pass
+
+
+def one_burst(imu, supply, chain, buzz, now_ms):
+    """What a poll does with a burst: bytes to duty."""
+    supply.elapse(now_ms)
+    n = imu.drain()
+    missing = supply.receive(n, imu.overrun)
+    if missing:
+        chain.missed(missing)
+    counts = imu.counts
+    at = 0
+    for _ in range(n):
+        ax = counts[at]
+        ay = counts[at + 1]
+        az = counts[at + 2]
+        wx = counts[at + 3]
+        wy = counts[at + 4]
+        wz = counts[at + 5]
+        at += 6
+        if supply.fresh(ax, ay, az, wx, wy, wz):
+            chain.sample(ax, ay, az, wx, wy, wz)
+        else:
+            chain.missed(1)
+    if chain.buzz_request:
+        duty = buzz.start(chain.buzz_request, now_ms, 40000)
+        chain.buzz_request = 0
+        return duty
+    return buzz.step(now_ms)
+
+
+def measure(name, tagged):
+    bus = BusOfBytes(tagged, name)
+    imu = Imu(lambda: bus, sleep=no_sleep)
+    imu.start()
+    chain = Chain(settings.Settings())
+    chain.session.start(1, 1, 0, 0, 4000)
+    chain.set_upright(0, 8197, 0, 0, 0, 0, 90)
+    supply = Supply()
+    buzz = Buzz()
+    supply.begin(0)
+    now_ms = 0
+    used = 0
+    most = 0
+    duties = 0
+    seen = 0
+    gc.collect()
+    while bus.more(13):
+        now_ms = ticks_add(now_ms, 250)
+        before = gc.mem_alloc()
+        heap_lock()
+        try:
+            duty = one_burst(imu, supply, chain, buzz, now_ms)
+        finally:
+            heap_unlock()
+        taken = gc.mem_alloc() - before
+        used += taken
+        if taken > most:
+            most = taken
+        if duty:
+            duties += 1
+        while chain.ring.take():
+            seen |= 1 << chain.ring.code
+    print(name, chain.n_samples, used, most, duties, seen, 1 if seen & (1 << events.BUZZ) else 0)
+
+
+measure("walk", False)
+measure("walk", True)
+measure("extreme", False)
+measure("corners", True)

@@ -1,0 +1,526 @@
+"""``walktall``: the walker's command line.
+
+Each command does one thing, says in one line what went wrong, and ends with a status that scripts can read:
+0 fine, 2 wrong use or bad input, 3 no clip, 4 the transfer failed, 130 cancelled. Results go to standard output, notes
+and progress to standard error.
+"""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+from walktall import __version__, records, wire
+
+from . import dates
+from . import report as reports
+from .client import Hello, short_name, version_text
+from .errors import CANCELLED, BadInput, NoDevice, WalktallError
+from .store import Session, Store, default_path
+from .terminal import abandon_stdout, count, duration, err, harden_streams, out, safe, write, write_json
+
+app = typer.Typer(
+    name="walktall",
+    help="Find your Walktall clip, fetch its walks, see how you walked.",
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit status: 0 fine, 2 wrong use or bad input, 3 no clip, 4 transfer failed, 130 cancelled.",
+)
+# What typer raises for wrong use: click's class, or typer's own copy of it in later versions.
+_UsageError = typer.BadParameter.__mro__[1]
+
+_PORT = Annotated[
+    str | None,
+    typer.Option(
+        "--port",
+        metavar="PORT",
+        envvar="WALKTALL_PORT",
+        help="This port alone: a device path, COM7, socket://HOST:PORT.",
+    ),
+]
+_DEVICE = Annotated[
+    str | None,
+    typer.Option("--device", metavar="CLIP", envvar="WALKTALL_DEVICE", help="This clip alone: how its id begins."),
+]
+_STORE = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="FILE", envvar="WALKTALL_STORE", help="The store, if not the usual one."),
+]
+_JSON = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+_QUIET = Annotated[bool, typer.Option("--quiet", "-q", help="Only what was asked for, and errors.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"walktall {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _main(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        _next_step()
+
+
+def note(text: str) -> None:
+    """One line on standard error."""
+    err().print(Text(text))
+
+
+@contextmanager
+def _reading(store: Path | None) -> Iterator[Store]:
+    with Store.to_read(store or default_path()) as opened:
+        yield opened
+
+
+# --- alone ---------------------------------------------------------------------------------------------------------
+
+
+def _next_step() -> None:
+    """``walktall`` by itself: what is there, and what to do next."""
+    from .ports import candidates, list_ports
+
+    with _reading(None) as store:
+        sessions = dates.in_order(store.sessions())
+    there = candidates(list_ports())
+    if there:
+        print(f"A clip may be on {there[0].port}: 'walktall download' fetches its walks.")
+    else:
+        print("No clip is plugged in. Plug it in with a cable that carries data, then: walktall download")
+    if sessions:
+        last = reports.begin_text(sessions[-1]).strip()
+        print(f"{count(len(sessions), 'session')} in the store, the last one {last}: 'walktall report' shows it.")
+    print("All commands: walktall --help")
+
+
+# --- ports ---------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def ports(
+    json_: _JSON = False,
+    quiet: _QUIET = False,
+    all_: Annotated[bool, typer.Option("--all", help="Also ports that no clip can be on.")] = False,
+) -> None:
+    """List the ports on which a clip may be.
+
+    Nothing is sent to any of them.
+
+    Example: walktall ports --all
+    """
+    from .ports import OTHER, list_ports
+
+    found = list_ports()
+    shown = [port for port in found if all_ or port.role != OTHER]
+    if json_:
+        write_json(
+            {
+                "ports": [
+                    {
+                        "port": port.port,
+                        "role": port.role,
+                        "description": port.description,
+                        "usb": port.usb or None,
+                        "serial_number": port.serial_number or None,
+                    }
+                    for port in shown
+                ]
+            }
+        )
+        return
+    if not shown:
+        if not quiet:
+            hidden = f" ({count(len(found), 'other port')}: --all lists them)" if found else ""
+            note(f"no clip is plugged in{hidden}: use a cable that carries data, and wait a few seconds")
+        return
+    words = {"data": "a clip's data", "console": "CircuitPython's console", "possible": "may be a clip", "other": ""}
+    table = Table.grid(padding=(0, 2))
+    for port in shown:
+        table.add_row(Text(safe(port.port)), Text(words[port.role]), Text(port.description), Text(port.usb))
+    write(out(), table)
+
+
+# --- info ----------------------------------------------------------------------------------------------------------
+
+#: Battery below this: charge soon. A lithium cell's knee; the firmware stops writing well above 2.7 V.
+_BATTERY_LOW_MV = 3500
+#: Clock off by this much: told.
+_CLOCK_OFF_S = 60
+
+
+@app.command()
+def info(
+    port: _PORT = None,
+    device: _DEVICE = None,
+    json_: _JSON = False,
+    quiet: _QUIET = False,
+) -> None:
+    """Show what a clip says of itself: battery, memory, firmware, calibration, errors.
+
+    It changes nothing on the clip.
+
+    Example: walktall info --port socket://localhost:7700
+    """
+    from .ports import each_clip
+
+    shown: list[dict[str, Any]] = []
+    console = out()
+    for clip in each_clip(port, device):
+        hello = clip.hello
+        if json_:
+            shown.append({"port": safe(clip.port), "name": hello.name, **hello.plain(), "flag_names": hello.flag_names})
+            continue
+        if shown:
+            write(console, Text(""))
+        shown.append({})
+        write(console, *_info_lines(hello, clip.port))
+        for warning in _warnings(hello):
+            note(f"note: {warning}")
+    if json_:
+        write_json({"devices": shown})
+
+
+def _info_lines(hello: Hello, port: str) -> list[Table]:
+    number = hello.number
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+
+    def row(name: str, value: str) -> None:
+        table.add_row(Text(name, "bold"), Text(value))
+
+    row("clip", f"{hello.name} on {safe(port)} (id {hello.device_id.hex()})")
+    row("board", " with ".join(part for part in (hello.text("board"), hello.text("chip")) if part) or "not told")
+    row("firmware", version_text(number("fw_version")))
+    row("battery", _battery_words(hello))
+    row(
+        "memory",
+        f"{number('sessions')} of {number('capacity')} sessions, {number('unacknowledged')} not yet downloaded",
+    )
+    row("calibration", _calibration_words(hello))
+    row("clock", _clock_words(hello))
+    row("running", f"{duration(number('uptime_s'))}, its boot {number('boot')}")
+    if number("errors"):
+        row("errors", f"{number('errors')} since it started; the last one: {hello.text('last_error') or 'not told'}")
+    return [table]
+
+
+def _battery_words(hello: Hello) -> str:
+    millivolts = hello.number("battery_mv")
+    text = f"{millivolts / 1000:.2f} V" if millivolts else "not measured"
+    if hello.has(wire.HF_CHARGING):
+        return text + ", charging"
+    return text + (", on USB" if hello.has(wire.HF_USB) else "")
+
+
+def _calibration_words(hello: Hello) -> str:
+    if not hello.has(wire.HF_CALIBRATED):
+        return "none: put it on, stand tall, press twice"
+    taken = hello.number("calibrated_utc_s")
+    when = f", taken {dates.local_time(taken):%Y-%m-%d %H:%M}" if taken else ", undated"
+    return reports.calibration_words(hello.number("calibration_quality")) + when
+
+
+def _clock_words(hello: Hello) -> str:
+    utc_s = hello.number("utc_s")
+    return f"{dates.local_time(utc_s):%Y-%m-%d %H:%M:%S}" if utc_s else "not set: 'walktall download' sets it"
+
+
+def _warnings(hello: Hello) -> list[str]:
+    """What the walker should do something about, or at least know."""
+    number = hello.number
+    found = []
+
+    def when(flag: int, text: str) -> None:
+        if hello.has(flag):
+            found.append(text)
+
+    if number("battery_mv") and number("battery_mv") < _BATTERY_LOW_MV and not hello.has(wire.HF_CHARGING):
+        found.append("the battery is low: charge it before the next walk")
+    if number("capacity") and 10 * number("unacknowledged") >= 8 * number("capacity"):
+        found.append("its memory is nearly full of sessions that are not downloaded: walktall download")
+    if number("utc_s") and abs(_now_utc_s() - number("utc_s")) > _CLOCK_OFF_S:
+        off_s = number("utc_s") - _now_utc_s()
+        found.append(
+            f"its clock is {duration(abs(off_s))} {'fast' if off_s > 0 else 'slow'}: 'walktall download' sets it"
+        )
+    when(wire.HF_SENSOR_FAULT, "its motion sensor does not answer: nothing is judged until it does")
+    when(wire.HF_STORE_FAULT, "its last write did not read back: download now, and tell the maker")
+    when(wire.HF_READ_ONLY, "its memory is of a later firmware: it records nothing until its firmware is upgraded")
+    when(wire.HF_FORMATTED, "it started with an empty memory: it is new, or its memory could not be read")
+    when(wire.HF_BANK_LOST, "one of its two memory banks could not be read when it started; the other one served")
+    when(wire.HF_SETTINGS_DEFAULTED, "its settings were damaged and stand at their defaults")
+    if number("dropped_unacked"):
+        found.append(f"it was full and lost {count(number('dropped_unacked'), 'session')} before a download")
+    if number("fw_version") < records.version_number():
+        found.append(f"its firmware is older than this tool ({version_text(records.version_number())})")
+    return found
+
+
+def _now_utc_s() -> int:
+    from .client import utc_now_s
+
+    return utc_now_s(time.time())
+
+
+# --- download ------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def download(
+    port: _PORT = None,
+    device: _DEVICE = None,
+    store: _STORE = None,
+    json_: _JSON = False,
+    quiet: _QUIET = False,
+) -> None:
+    """Fetch what your clips have recorded into the store on this computer.
+
+    It also sets the clip's clock. Stop it when you like: what came is kept, and the next download goes on from there.
+    Nothing is erased on the clip; a second download changes nothing.
+
+    Example: walktall download --device 3f9a
+    """
+    from .download import Downloaded
+    from .download import download as fetch
+    from .ports import each_clip
+
+    results: list[Downloaded] = []
+    with Store(store or default_path()) as opened:
+        for clip in each_clip(port, device):
+            if not quiet and not json_:
+                note(f"clip {clip.hello.name} on {safe(clip.port)}")
+            with _progress(not quiet and not json_) as tell:
+                result = fetch(clip.client, clip.hello, opened, time.time, tell)
+            results.append(result)
+            if not json_:
+                _tell_download(result, quiet)
+    if json_:
+        write_json({"devices": [_download_document(result) for result in results]})
+
+
+@contextmanager
+def _progress(wanted: bool) -> Iterator[Any]:
+    """A bar on standard error where that is a terminal; yields what is told (done, total)."""
+    console = err()
+    if not wanted or not console.is_terminal:
+        yield lambda done, total: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    with Progress(
+        TextColumn("fetching"), BarColumn(), MofNCompleteColumn(), console=console, transient=True
+    ) as progress:
+        task = progress.add_task("fetching", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _tell_download(result: Any, quiet: bool) -> None:
+    if not quiet:
+        told = [count(result.new, "new session")] if result.new else []
+        if result.changed:
+            told.append(f"{count(result.changed, 'session')} that had grown")
+        print(f"{' and '.join(told)} from clip {result.hello.name}." if told else "Nothing new on the clip.")
+        if result.wiped and result.new:
+            note("note: the clip was wiped since its first download; its earlier sessions stay here")
+        clock = result.clock
+        if clock is not None and not clock.was_set:
+            note("its clock was not set; it is now")
+        elif clock is not None and abs(clock.off_s) >= 2:
+            drift = clock.seconds_a_day
+            rate = f" ({abs(drift):.1f} s a day)" if drift is not None else ""
+            note(f"its clock was {abs(clock.off_s)} s {'fast' if clock.off_s > 0 else 'slow'}{rate}; it is right now")
+    for warning in result.warnings:
+        note(f"note: {warning}")
+    if not quiet:
+        more = " 'walktall report' shows the last walk." if result.new else ""
+        print(f"You can unplug the clip.{more}")
+
+
+def _download_document(result: Any) -> dict[str, Any]:
+    clock = result.clock
+    return {
+        "name": result.hello.name,
+        "device_id": result.hello.device_id.hex(),
+        "journal_id": result.hello.journal_id.hex(),
+        "new": result.new,
+        "changed": result.changed,
+        "unread": result.unread,
+        "acknowledged": not result.not_acknowledged,
+        "clock_was_set": clock.was_set if clock else None,
+        "clock_off_s": clock.off_s if clock and clock.was_set else None,
+        "warnings": result.warnings,
+    }
+
+
+# --- sessions and report -------------------------------------------------------------------------------------------
+
+
+def _chosen(store: Store, device: str | None) -> list[Session]:
+    """Sessions of that clip (of all), oldest first.
+
+    :raises BadInput: no clip in the store is called so
+    """
+    found = dates.in_order(store.sessions())
+    if device is None:
+        return found
+    known = {known.device_id for known in store.devices() if known.device_id.hex().startswith(device.lower())}
+    if not known:
+        raise BadInput(f"no clip {safe(device)} was ever downloaded here")
+    return [session for session in found if session.device_id in known]
+
+
+@app.command()
+def sessions(
+    device: _DEVICE = None,
+    store: _STORE = None,
+    last: Annotated[int | None, typer.Option("--last", metavar="N", min=1, help="Only the last N.")] = None,
+    json_: _JSON = False,
+    quiet: _QUIET = False,
+) -> None:
+    """List the sessions in the store, oldest first.
+
+    ~ before a date: the clip's clock was not set, and the time is counted back from the download.
+
+    Example: walktall sessions --last 10
+    """
+    with _reading(store) as opened:
+        found = _chosen(opened, device)
+        unread = opened.unread()
+    shown = found[-last:] if last else found
+    if json_:
+        write_json(
+            {
+                "sessions": [reports.document(session) for session in shown],
+                "unread": [
+                    {"number": u.number, "device_id": u.device_id.hex(), "seq": u.seq, "fault": u.fault} for u in unread
+                ],
+            }
+        )
+        return
+    if shown:
+        write(out(), reports.list_sessions(shown))
+    elif not quiet:
+        note("nothing downloaded yet: plug the clip in, then 'walktall download'")
+    if not quiet:
+        for each in unread:
+            note(f"note: record {each.seq} of clip {short_name(each.device_id)} is kept but not read: {each.fault}")
+
+
+@app.command()
+def report(
+    number: Annotated[
+        int | None,
+        typer.Argument(metavar="[NO]", help="Which session: its number in 'walktall sessions'; else the last."),
+    ] = None,
+    device: _DEVICE = None,
+    store: _STORE = None,
+    last: Annotated[int | None, typer.Option("--last", metavar="N", min=1, help="The last N, oldest first.")] = None,
+    json_: _JSON = False,
+    quiet: _QUIET = False,
+) -> None:
+    """Show how you walked: each second accounted for, the buzzes and your answers, and how sure that is.
+
+    Example: walktall report 12
+    """
+    if number is not None and last is not None:
+        raise BadInput("a number and --last exclude each other")
+    with _reading(store) as opened:
+        found = _chosen(opened, device)
+    if number is not None:
+        shown = [session for session in found if session.number == number]
+        if not shown:
+            raise BadInput(f"there is no session {number}: 'walktall sessions' lists those that are there")
+    else:
+        shown = found[-(last or 1) :]
+    if json_:
+        write_json({"sessions": [reports.document(session) for session in shown]})
+        return
+    if not shown:
+        raise BadInput("nothing downloaded yet: plug the clip in, then 'walktall download'")
+    console = out()
+    for n, session in enumerate(shown):
+        if n:
+            write(console, Text(""), Text(""))
+        reports.report(console, session)
+
+
+# --- the rest ------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def identify(port: _PORT = None, device: _DEVICE = None, quiet: _QUIET = False) -> None:
+    """Make a clip buzz, to see which one it is.
+
+    Example: walktall identify --device 3f9a
+    """
+    from .ports import each_clip
+
+    for clip in each_clip(port, device):
+        clip.client.identify()
+        if not quiet:
+            print(f"clip {clip.hello.name} on {safe(clip.port)} buzzes")
+
+
+@app.command()
+def db(store: _STORE = None, json_: _JSON = False) -> None:
+    """Print where the store is: an SQLite file that other programs can read.
+
+    Example: sqlite3 "$(walktall db)" "SELECT * FROM session"
+    """
+    path = store or default_path()
+    if json_:
+        write_json({"store": str(path), "exists": path.exists()})
+    else:
+        print(path)
+
+
+# --- the way in ----------------------------------------------------------------------------------------------------
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run it; the exit status. No traceback reaches the walker."""
+    harden_streams()
+    try:
+        status = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        sys.stdout.flush()
+    except WalktallError as fault:
+        note(f"walktall: {fault}")
+        return fault.exit_code
+    except BrokenPipeError:
+        abandon_stdout()
+        return 0
+    except (KeyboardInterrupt, typer.Abort):
+        status = CANCELLED
+    except Exception as fault:
+        if isinstance(fault, _UsageError) or hasattr(fault, "format_message"):
+            note(f"walktall: {_usage_line(fault)}")
+            return BadInput.exit_code
+        note(f"walktall: a fault of this tool, please report it: {type(fault).__name__}: {safe(str(fault))}")
+        return WalktallError.exit_code
+    if status == CANCELLED:
+        note("walktall: stopped; what was done is kept")
+    return status if isinstance(status, int) else 0
+
+
+def _usage_line(fault: Exception) -> str:
+    """What was wrong with the command line, and where help is, in one line."""
+    text = " ".join(str(getattr(fault, "format_message", fault.__str__)()).split())
+    context = getattr(fault, "ctx", None)
+    command = context.command_path if context is not None else "walktall"
+    return f"{safe(text)} ('{command} --help' helps)"
+
+
+__all__ = ["NoDevice", "app", "main"]

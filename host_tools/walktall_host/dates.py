@@ -1,0 +1,66 @@
+"""When a walk was: dated by the clip's clock, or derived from the meeting at which it was fetched, or undated.
+
+A clip counts seconds since its boot always, and UTC once a computer has set its clock. A session that began before
+that carries no date. It is dated all the same when it was fetched in the boot in which it began::
+
+    begin = (UTC of the meeting) - (uptime at the meeting - uptime at the begin)
+
+A boot's number is written with the next record, so two boots that left nothing may bear one number; a record does tell
+them apart, for it was written in its own. Nothing else is guessed: what stays is 'undated'. Times are shown in the zone
+of this computer, with the daylight saving of their own day.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+
+from walktall import records
+
+from .store import Session
+
+CLOCK = "clock"
+DERIVED = "derived"
+UNDATED = "undated"
+
+
+@dataclass(frozen=True)
+class Begin:
+    """When a session began and how that is known; ``utc_s`` counts from 2020-01-01 and is 0 for 'undated'."""
+
+    utc_s: int
+    source: str
+
+    def local(self, zone: tzinfo | None = None) -> datetime | None:
+        """In the zone of this computer (or ``zone``), None when undated."""
+        return local_time(self.utc_s, zone) if self.utc_s else None
+
+
+def local_time(utc_s: int, zone: tzinfo | None = None) -> datetime:
+    """A time that counts from 2020-01-01 UTC, as this computer's zone (or ``zone``) has it on that day."""
+    return datetime.fromtimestamp(utc_s + int(records.EPOCH_UNIX_S), UTC).astimezone(zone)
+
+
+def begin_of(session: Session) -> Begin:
+    """When the session began."""
+    if session["start_utc_s"]:
+        return Begin(session["start_utc_s"], CLOCK)
+    if session["boot"] == session.fetched_boot and not session.has(records.FLAG_RESUMED):
+        ago_s = session.fetched_uptime_s - session["start_uptime_s"]
+        if ago_s >= session["wear_s"]:
+            return Begin(session.fetched_utc_s - ago_s, DERIVED)
+    return Begin(0, UNDATED)
+
+
+def in_order(sessions: Sequence[Session]) -> list[Session]:
+    """Oldest first, over all clips; an undated one stays behind the one before it in its own journal.
+
+    :param sessions: in the order of each journal
+    """
+    keys: dict[int, int] = {}
+    last: dict[tuple[bytes, bytes], int] = {}
+    for session in sessions:
+        journal = (session.device_id, session.journal_id)
+        when = begin_of(session).utc_s or last.get(journal, 0)
+        # A clock that was put back must not mix up what the clip itself counted in order.
+        keys[session.number] = last[journal] = max(when, last.get(journal, 0))
+    return sorted(sessions, key=lambda session: keys[session.number])

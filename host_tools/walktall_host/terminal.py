@@ -1,0 +1,86 @@
+"""What reaches the terminal: consoles, and text made safe and readable.
+
+Everything that came from a device or a port's descriptor goes through :func:`safe` before it is shown: a clip's board
+name must not move the cursor, set the window's title or be taken for Rich's markup.
+"""
+
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console, RenderableType
+
+_SHOWN_MAX = 120
+# Letters, marks, numbers, punctuation, symbols, the plain space: no control, format (bidirectional), private or
+# unassigned characters, no line or paragraph separators.
+_SHOWN = frozenset("LMNPS")
+
+
+def safe(text: str, limit: int = _SHOWN_MAX) -> str:
+    """The text with everything that could act on a terminal replaced by ``?``, at most ``limit`` characters."""
+    cleaned = "".join(c if c == " " or unicodedata.category(c)[0] in _SHOWN else "?" for c in text[: limit + 1])
+    return cleaned if len(cleaned) <= limit else cleaned[: limit - 1] + "…"
+
+
+# Wide enough for the widest table: nobody's pipe is cut.
+_PIPE_WIDTH = 100
+
+
+def out() -> Console:
+    """Standard output; colours and bars only where it is a terminal."""
+    width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else _PIPE_WIDTH
+    return Console(highlight=False, markup=False, emoji=False, width=width)
+
+
+def err() -> Console:
+    """Standard error, for notes and progress."""
+    return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def write(console: Console, *renderables: RenderableType) -> None:
+    """Print; into a pipe without the spaces that tables leave at the ends of lines."""
+    if console.is_terminal:
+        for renderable in renderables:
+            console.print(renderable)
+        return
+    with console.capture() as capture:
+        for renderable in renderables:
+            console.print(renderable)
+    lines = capture.get().splitlines()
+    console.file.write("".join(line.rstrip() + "\n" for line in lines))
+
+
+def write_json(document: Mapping[str, Any]) -> None:
+    """One JSON object on standard output, ASCII only: safe on every terminal and in every pipe."""
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+
+
+def harden_streams() -> None:
+    """A character that the terminal's encoding lacks becomes ``?`` instead of an error."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+
+
+def abandon_stdout() -> None:
+    """Nobody reads any more (``| head``): let the interpreter close without a complaint."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def duration(seconds: int) -> str:
+    """``45 s``, ``12 min 05 s``, ``1 h 02 min``: two units, whole ones."""
+    seconds = max(0, seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60:02d} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
+
+
+def count(n: int, noun: str, plural: str | None = None) -> str:
+    """``1 buzz``, ``3 buzzes``, ``1,204 steps``."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"

@@ -242,6 +242,7 @@ class Lsm6ds:
         self._holds_bus = False
         self._reset_stuck = False
         self._n_nacks = 0
+        self._supply_failed = False
         self._last_row: Int16Array | None = None
         self._load_reset_values()
 
@@ -385,6 +386,8 @@ class Lsm6ds:
 
     def set_power(self, on: bool) -> None:
         """Switch the supply; everything in the chip is lost, a stuck bus is let go."""
+        if self._supply_failed:
+            on = False
         if on == self._powered:
             return
         if not on:
@@ -395,6 +398,12 @@ class Lsm6ds:
         self._next = max(self._next, self._due(self._clock.now_us) + 1)
         if on:
             self._ready_us = self._clock.now_us + BOOT_US
+
+    def fail_supply(self, failed: bool = True) -> None:
+        """Fault: no power whatever the supply pin says. Mended, it comes back with the pin's next rise."""
+        self._supply_failed = failed
+        if failed:
+            self.set_power(False)
 
     def silent_reset(self) -> None:
         """Fault: the chip falls back to its reset values without a word (a dip of its supply)."""

@@ -1,14 +1,21 @@
-"""A walk played through the whole virtual board: registers, FIFO, bus, Adafruit's driver, the ordinary ``Device``."""
+"""A walk played through the whole virtual board: registers, FIFO, bus, Adafruit's driver, the ordinary ``Device``.
+
+Beside it stands :class:`CountsImu`, which spares registers, bus and driver but not the device: it delivers the same
+counts at the same times, and takes as long to start as the real thing does on the virtual board (measured there).
+"""
 
 from __future__ import annotations
 
+import functools
+from array import array
 from collections.abc import Iterator
 from typing import Any
 
 from walktall import events, journal
+from walktall_sim import chips
 from walktall_sim.board import VirtualBoard
 from walktall_sim.clock import Clock
-from walktall_sim.replay import Line, Options, Records, Walk, calibrate, drain
+from walktall_sim.replay import ACCEL_FS_G, GYRO_FS_DPS, Line, Options, Records, Walk, calibrate, drain
 from walktall_sim.serialport import DevicePort
 
 # The sensor starts within half a second; a board that has not by then is broken.
@@ -17,11 +24,96 @@ _START_S = 10.0
 _LATE_US = 3_000_000
 
 
+@functools.cache
+def start_times_us(chip: str) -> tuple[int, int, int]:
+    """How long ``Imu.start`` and ``Imu.power_cycle`` take, and how long before their end the FIFO runs, in us."""
+    board = VirtualBoard(chip=chip, button=False)
+    begin_us = board.clock.now_us
+    board.imu.start()
+    started_us, epoch_us = board.clock.now_us, board.chip.epoch_us
+    assert epoch_us is not None
+    board.imu.power_cycle()
+    return started_us - begin_us, board.clock.now_us - started_us, started_us - epoch_us
+
+
+class CountsImu:
+    """A sensor without registers: counts of a source, with the surface and the times of ``walktall.hw.imu.Imu``."""
+
+    max_samples = 32
+
+    def __init__(self, source: chips.SampleSource, clock: Clock, chip: str) -> None:
+        self.counts = array("h", bytes(2 * 6 * self.max_samples))
+        self.overrun = False
+        self._source = source
+        self._clock = clock
+        self._start_us, self._cycle_us, self._lead_us = start_times_us(chip)
+        self._epoch_us: int | None = None
+        self._next = 0
+        self._ready: list[list[int]] = []
+
+    def _due(self, at_us: int) -> int:
+        """Samples that have fallen due by ``at_us``: sample 0 one period after the FIFO was first switched on."""
+        if self._epoch_us is None:
+            return 0
+        return (at_us - self._epoch_us) * chips.SOURCE_RATE_MHZ // 1_000_000_000
+
+    def start(self) -> None:
+        """As the real one; what fell due before is lost."""
+        self._begin(self._start_us)
+
+    def power_cycle(self) -> None:
+        """As the real one: the power taken away, and a start."""
+        self._begin(self._cycle_us)
+
+    def _begin(self, takes_us: int) -> None:
+        self._clock.advance_us(takes_us)
+        on_us = self._clock.now_us - self._lead_us
+        if self._epoch_us is None:
+            self._epoch_us = on_us
+        self._next = max(self._next, self._due(on_us))
+        self._ready.clear()
+
+    def stop(self) -> None:
+        """Nothing to close."""
+
+    def check(self) -> bool:
+        """Always well."""
+        return True
+
+    def drain(self) -> int:
+        """Up to ``max_samples`` that have fallen due, decoded into ``counts``: how many."""
+        due = self._due(self._clock.now_us)
+        if due > self._next:
+            block = self._source.block(self._next, due - self._next)
+            there = chips.present(block)
+            self._ready += chips.quantise(block[there], ACCEL_FS_G, GYRO_FS_DPS).tolist()
+            self._next = due
+        n = min(len(self._ready), self.max_samples)
+        for at, row in enumerate(self._ready[:n]):
+            self.counts[6 * at : 6 * at + 6] = array("h", row)
+        del self._ready[:n]
+        return n
+
+    def time_of_sample_us(self, index: int) -> int:
+        """When sample ``index`` falls due."""
+        assert self._epoch_us is not None
+        return self._epoch_us + ((index + 1) * 1_000_000_000 + chips.SOURCE_RATE_MHZ - 1) // chips.SOURCE_RATE_MHZ
+
+
 class Player:
-    """A board that wears a walk: turn it with :meth:`step` until :attr:`over`."""
+    """A board that wears a walk: turn it with :meth:`step` until :attr:`over`.
+
+    :param registers: False: a :class:`CountsImu` in the place of chip, bus and driver
+    """
 
     def __init__(
-        self, walk: Walk, options: Options, *, port: DevicePort | None = None, clock: Clock | None = None
+        self,
+        walk: Walk,
+        options: Options,
+        *,
+        port: DevicePort | None = None,
+        clock: Clock | None = None,
+        registers: bool = True,
     ) -> None:
         self._walk = walk
         self._options = options
@@ -29,6 +121,9 @@ class Player:
             walk.source, options.chip, clock, settings=walk.settings, port=port, button=False, seed=1
         )
         self.device: Any = self.board.device
+        self._counts = None if registers else CountsImu(walk.source, self.board.clock, options.chip)
+        if self._counts is not None:
+            self.device._imu = self._counts
         self.kept = Records(self.device.session)
         calibrate(self.device.chain, walk)
         self._keep_calibration()
@@ -54,11 +149,11 @@ class Player:
         """Whether the device has seen the walk to its end."""
         if self.device.chain.n_samples >= self._n and not self.device.buzzing:
             return True
-        epoch_us = self.board.chip.epoch_us
         now_us = self.board.clock.now_us
-        if epoch_us is None:
+        if not self.device._sensor_met:
             return now_us > _START_S * 1_000_000
-        return now_us > self.board.chip.time_of_sample_us(max(self._walk.n - 1, 0)) + _LATE_US
+        sensor = self._counts or self.board.chip
+        return now_us > sensor.time_of_sample_us(max(self._walk.n - 1, 0)) + _LATE_US
 
     def leave(self) -> list[Line]:
         """Take the clip off: the session ends with the recording's last sample. The events that this brought."""
@@ -71,7 +166,15 @@ class Player:
 
 def play_full(walk: Walk, options: Options) -> Iterator[Line]:
     """Events of one walk, then its summary: through the virtual board."""
-    player = Player(walk, options)
+    return _played(Player(walk, options), walk, options)
+
+
+def play_counts(walk: Walk, options: Options) -> Iterator[Line]:
+    """Events of one walk, then its summary: the ordinary device on bare counts."""
+    return _played(Player(walk, options, registers=False), walk, options)
+
+
+def _played(player: Player, walk: Walk, options: Options) -> Iterator[Line]:
     yield from drain(player.device.ring, walk, options)
     while not player.over:
         yield from player.step()

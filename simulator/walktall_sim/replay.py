@@ -24,7 +24,6 @@ from walktall import device, events, records
 from walktall.chain import Chain
 from walktall.session import merge_into
 from walktall.settings import Settings, describe_limits, index_of, parse_text
-from walktall.supply import Supply
 from walktall_sim import chips, mounting, recordings, resample
 from walktall_sim.mounting import Frame, Mounting, Upright
 from walktall_sim.source import WalkSource
@@ -36,6 +35,8 @@ GYRO_FS_DPS = 500
 DEFAULT_UPRIGHT_S = 2.0
 # The data of the upright is looked for in the first 10 s.
 _SEARCH = 520
+# Fewer samples in a row that stand still, or at the end of the scale, are none of the device's business (supply).
+_STALE = 12
 CHIPS = ("lsm6ds3trc", "lsm6dsox")
 
 # Names that scripts may rely on; the rest of the ring's codes come with `all_events`.
@@ -315,44 +316,15 @@ class Records:
         return [{"event": "summary", **record_fields(fields)} for fields in told]
 
 
-class FastDevice:
-    """What lies around the chain on a device, as far as it bears on events: stale samples and gaps as ``Device`` tells
-    them to the chain, and sessions that end after ten minutes without walking."""
+class _Sessions:
+    """Sessions around a bare chain: they end after ten minutes without walking, as ``Device`` ends them."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.chain: Any = Chain(settings)
-        self._supply: Any = Supply()
-        self._gap = 0
+    def __init__(self, chain: Any) -> None:
+        self._chain = chain
 
-    def take(self, counts: list[list[int]], there: list[bool]) -> Iterator[None]:
-        """Hand samples on; stops after each that may have brought an event."""
-        chain, supply = self.chain, self._supply
-        sample, fresh = chain.sample, supply.fresh
-        for row, is_there in zip(counts, there, strict=True):
-            if is_there and fresh(*row):
-                if self._gap:
-                    self.close_gap()
-                    yield
-                closed = sample(*row)
-                if closed:
-                    if closed & events.SECOND:
-                        self._second()
-                    yield
-            else:
-                self._gap += 1
-                if self._gap >= device._GAP_PIECE:
-                    self.close_gap()
-                    yield
-
-    def close_gap(self) -> None:
-        """Tell the chain of what is missing."""
-        if self._gap:
-            self.chain.missed(self._gap)
-            self._gap = 0
-            self._second()
-
-    def _second(self) -> None:
-        session = self.chain.session
+    def second(self) -> None:
+        """A second has closed."""
+        session = self._chain.session
         if session.open:
             if session.must_split:
                 self.finish()
@@ -360,41 +332,75 @@ class FastDevice:
             elif session.idle_s >= device._IDLE_END_S:
                 session.cut_idle()
                 self.finish()
-        elif self.chain.gait.walking:
+        elif self._chain.gait.walking:
             self.start()
 
     def start(self) -> None:
         """Open a session."""
-        self.chain.session.start(1, 1, 0, 0, 0)
-        self.chain.configure(self.chain.settings)
+        self._chain.session.start(1, 1, 0, 0, 0)
+        self._chain.configure(self._chain.settings)
 
     def finish(self) -> None:
         """Close the session."""
-        chain = self.chain
+        chain = self._chain
         chain.session.note_calibration(chain.calibration_quality, chain.detector.walk_offset_cdeg)
         chain.session.finish(0, 0)
 
 
+def is_sound(walk: Walk) -> bool:
+    """Whether every sample of a walk is there, and none is stale (frozen, or at the end of the scale): of such the
+    device around the chain tells it."""
+    ends = np.iinfo(np.int16)
+    same = 0
+    last = np.full((1, 6), ends.max, dtype=np.int16)
+    for begin in range(0, walk.n, 4096):
+        block = walk.source.untouched(begin, 4096)
+        if not chips.present(block).all():
+            return False
+        counts = chips.quantise(block, ACCEL_FS_G, GYRO_FS_DPS)
+        if not counts[:, :3].any(axis=1).all():
+            return False
+        railed = ((counts[:, :3] == ends.max) | (counts[:, :3] == ends.min)).any(axis=1)
+        still = (np.diff(np.concatenate([last, counts]), axis=0) == 0).all(axis=1)
+        for is_stale in still | railed if (still | railed).any() else ():
+            same = same + 1 if is_stale else 0
+            if same >= _STALE:
+                return False
+        last = counts[-1:]
+    return True
+
+
 def play_fast(walk: Walk, options: Options) -> Iterator[Line]:
-    """Events of one walk, then its summary: counts handed straight to the chain."""
-    fast = FastDevice(walk.settings)
-    chain = fast.chain
+    """Events of one walk, then its summary: counts handed straight to the chain.
+
+    Where samples are missing or stale, what the device makes of that is part of the answer: then the ordinary
+    ``Device`` runs on the bare counts, still without registers, bus and driver.
+    """
+    if not is_sound(walk):
+        from walktall_sim.fullpath import play_counts
+
+        yield from play_counts(walk, options)
+        return
+    chain: Any = Chain(walk.settings)
+    sessions = _Sessions(chain)
     kept = Records(chain.session)
     calibrate(chain, walk)
-    fast.start()
+    sessions.start()
     yield from drain(chain.ring, walk, options)
+    sample, ring, second = chain.sample, chain.ring, events.SECOND
     # Where the wearer answers, rows are made a tick at a time: an answer may come with any tick.
     lump = events.TICK_SAMPLES * (1 if options.answer_s is not None else 64)
     for begin in range(0, walk.n, lump):
-        block = walk.source.block(begin, lump)
-        counts = chips.quantise(block, ACCEL_FS_G, GYRO_FS_DPS).tolist()
-        for _ in fast.take(counts, chips.present(block).tolist()):
-            chain.buzz_request = 0
-            if len(chain.ring):
-                yield from drain(chain.ring, walk, options)
-    fast.close_gap()
-    fast.finish()
-    yield from drain(chain.ring, walk, options)
+        for row in chips.quantise(walk.source.block(begin, lump), ACCEL_FS_G, GYRO_FS_DPS).tolist():
+            closed = sample(*row)
+            if closed:
+                chain.buzz_request = 0
+                if closed & second:
+                    sessions.second()
+                if len(ring):
+                    yield from drain(ring, walk, options)
+    sessions.finish()
+    yield from drain(ring, walk, options)
     yield from kept.summaries()
 
 

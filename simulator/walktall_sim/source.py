@@ -66,9 +66,13 @@ class WalkSource:
         """Recording time of sample ``index``."""
         return self.t0_s + index / self.rate_hz
 
+    def untouched(self, i0: int, n: int) -> Floats:
+        """Rows as recorded, without turns, and without handing them out."""
+        return np.asarray(self._values[i0 : i0 + n], dtype=np.float64)
+
     def block(self, i0: int, n: int) -> Floats:
         """Rows ``i0 .. i0+n-1`` (m, 6) in m/s² and rad/s; shorter at the end, NaN in gaps."""
-        rows = np.asarray(self._values[i0 : i0 + n], dtype=np.float64)
+        rows = self.untouched(i0, n)
         self.produced = max(self.produced, i0 + len(rows))
         if not self.turns or not len(rows) or self._frame is None:
             return rows

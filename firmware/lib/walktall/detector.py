@@ -30,17 +30,20 @@ except ImportError:
 
 _DECAY = const(4)  # a second of good posture takes back four of fault (facts: alarm quality)
 _TURN_CDEG = const(1500)  # 15 degrees from one tick to the next: 60 deg/s, a bend or a stumble
-_WANDER_CDEG = const(150)  # how far a trunk wanders in 10 s of steady walking (docs/algorithm.md)
-_MARGIN_MAX = const(12)  # ticks
+_WANDER_CDEG = const(250)  # how far a trunk wanders in 10 s of steady walking (docs/algorithm.md)
+_MARGIN_MIN = const(1)  # ticks
+_MARGIN_MAX = const(14)
+_MEAN_SLACK_CDEG = const(30)
 _HISTORY = const(160)  # 40 s of ticks: a slow onset and the hold behind it
-_RISE_LEAN = const(10)  # 25-75 % rise in ticks that stands for 10-90 % in 4 s (x 1.75 for a smooth ramp)
-_RISE_SLOUCH = const(15)  # and in 7 s, less the widening by the 2 s mean
+_RAMPS = (2, 4, 6, 8, 10, 14, 18, 22, 26, 30)  # lengths tried, half seconds
+_QUICK = const(10)  # up to here a rise is a lean's: 10-90 % within 4 s
+_SLOW = const(18)  # and from here a slouch's: 10-90 % over 7 s
 _CADENCE_UP_SPM = const(8)
 _OFFSET_TICKS = const(240)  # the walking offset is learned in the first minute of walking
 _OFFSET_FIRST = const(40)  # and used from 10 s on
 _BINS = const(64)  # of 0.5 degrees, -16 .. 16
 _BIN_CDEG = const(50)
-_OFFSET_RANK = const(40)  # percentile of pitch taken as one's own walking
+_OFFSET_RANK = const(50)  # percentile of pitch taken as one's own walking
 _BEND_CDEG = const(3000)
 _SECOND = const(4)
 
@@ -83,6 +86,8 @@ class Detector:
         self._pitches = array("h", [0] * _HISTORY)
         self._cadences = array("B", [0] * _HISTORY)
         self._bins = array("H", [0] * _BINS)
+        self._sum = array("i", [0] * (_HISTORY // 2 + 1))
+        self._moment = array("i", [0] * (_HISTORY // 2 + 1))
         self.pitch_cdeg = 0
         self.roll_cdeg = 0
         self.raw_pitch_cdeg = 0
@@ -303,7 +308,7 @@ class Detector:
                     fault.counted = 0
                     fault.sum_cdeg = 0
                 elif fault.code == e.FORWARD:
-                    self.label = self._label()
+                    self.label = e.UNSURE  # over before it was a matter of labels
                 return
         elif self.frozen:
             return
@@ -352,7 +357,7 @@ class Detector:
         if (
             allowed
             and fault.timer >= fault.hold + fault.margin
-            and fault.sum_cdeg >= (fault.on_cdeg + extra) * fault.counted
+            and fault.sum_cdeg >= (fault.on_cdeg + extra - _MEAN_SLACK_CDEG) * fault.counted
             and self._since_first >= self._spacing
         ):
             fault.buzzed = 1
@@ -377,15 +382,18 @@ class Detector:
         before = self._pitch_before(4, 4)
         now = self._pitch_before(0, 4)
         slope = now - before if now > before else before - now  # cdeg in a second
-        if slope * _MARGIN_MAX <= _WANDER_CDEG * e.TICKS_PER_S:
-            return _MARGIN_MAX
-        return _WANDER_CDEG * e.TICKS_PER_S // slope
+        margin = _WANDER_CDEG * e.TICKS_PER_S // (slope + 1) + _MARGIN_MIN
+        return margin if margin < _MARGIN_MAX else _MARGIN_MAX
 
     # ---- walking offset ---------------------------------------------------------------------------------------------
 
     def _learn_offset(self):
         """The first minute of walking shows one's own walking pitch: a low percentile, so that leans hardly count."""
         if self._offset_n >= _OFFSET_TICKS:
+            return
+        # Who leans from the first step on must not be learned: only what lies short of a fault counts.
+        value = self.raw_pitch_cdeg
+        if value > self.forward.off_cdeg or -value > self.back.off_cdeg:
             return
         k = self.tick_pitch_cdeg // _BIN_CDEG + (_BINS >> 1)
         if k < 0 or k >= _BINS:
@@ -410,44 +418,60 @@ class Detector:
     # ---- label ------------------------------------------------------------------------------------------------------
 
     def _label(self):
-        """LEAN, SLOUCH or UNSURE: from the 25-75 % rise between the last good level and this one, and from cadence.
+        """LEAN, SLOUCH or UNSURE: how long the rise took, and whether cadence rose with it.
 
-        10-90 % of a smooth ramp takes 1.75 times its 25-75 %, which wander blurs far less.
+        The ramp (flat, linear, flat) that explains the last 40 s best is searched over its start and its length D. Its 10-90 %
+        rise is 0.8 D: under 4 s is D < 5 s, over 7 s is D > 8.75 s. For each ramp r the least-squares gain is
+        cov(r, p)^2 / var(r), from prefix sums, so that one ramp costs a handful of operations.
         """
-        n = self._n
-        if n < 40:
+        n = self._n >> 1
+        if n < 24:
             return e.UNSURE
-        level = self._pitch_before(0, 16)
-        base = 32767
-        for ticks in range(16, n - 12, 4):
-            value = self._pitch_before(ticks, 12)
-            if value < base:
-                base = value
-        rise = level - base
-        if rise < 300:
+        pitches = self._pitches
+        total = self._sum
+        moment = self._moment
+        # Half seconds, oldest first, in decidegrees; total[k] = sum of p, moment[k] = sum of i p over the first k.
+        at = self._at - 2 * n
+        for k in range(n):
+            value = (pitches[(at + 2 * k) % _HISTORY] + pitches[(at + 2 * k + 1) % _HISTORY]) // 20
+            total[k + 1] = total[k] + value
+            moment[k + 1] = moment[k] + k * value
+        whole = total[n]
+        quick = 0
+        between = 0
+        slow = 0
+        start = 0
+        for d in _RAMPS:
+            for t0 in range(4, n - d - 8):
+                t1 = t0 + d
+                # r = (i - t0) / d within the ramp, 1 behind it; everything times d.
+                rp = moment[t1] - moment[t0] - t0 * (total[t1] - total[t0]) + d * (whole - total[t1])
+                rn = d * (d - 1) // 2 + d * (n - t1)
+                cov = rp - rn * whole // n
+                if cov <= 0:
+                    continue
+                rr = (d - 1) * d * (2 * d - 1) // 6 + d * d * (n - t1)
+                var = rr - rn * rn // n
+                gain = (cov << 4) // (isqrt(var << 4) + 1) if cov < 67108864 else 0
+                if d <= _QUICK:
+                    if gain > quick:
+                        quick = gain
+                        if gain > slow and gain > between:
+                            start = t0
+                elif d < _SLOW:
+                    if gain > between:
+                        between = gain
+                elif gain > slow:
+                    slow = gain
+                    if gain > quick and gain > between:
+                        start = t0
+        if quick + slow + between == 0:
             return e.UNSURE
-        low = base + rise // 4
-        high = level - rise // 4
-        t75 = -1
-        t25 = -1
-        cadence_before = 0
-        for ticks in range(0, n - 8):
-            value = self._pitch_before(ticks, 8)
-            if t75 < 0:
-                if value < high:
-                    t75 = ticks
-            elif value < low:
-                t25 = ticks
-                break
-        if t25 < 0:
-            return e.SLOUCH if t75 >= 0 else e.UNSURE
-        took = t25 - t75
-        at = self._at - 1
-        now = self._cadences[at % _HISTORY]
-        cadence_before = self._cadences[(at - t25 - 8) % _HISTORY] if t25 + 8 < n else 0
-        quicker = 1 if now and cadence_before and now - cadence_before >= _CADENCE_UP_SPM else 0
-        if took <= _RISE_LEAN or quicker:
+        now = self._cadences[(self._at - 1) % _HISTORY]
+        before = self._cadences[(at + 2 * start - 4) % _HISTORY]
+        quicker = now and before and now - before >= _CADENCE_UP_SPM
+        if quick >= between and quick >= slow:
             return e.LEAN
-        if took >= _RISE_SLOUCH:
-            return e.SLOUCH
-        return e.UNSURE
+        if slow >= between:
+            return e.LEAN if quicker else e.SLOUCH
+        return e.LEAN if quicker else e.UNSURE

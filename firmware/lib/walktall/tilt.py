@@ -25,7 +25,7 @@ except ImportError:
 
 
 # 2^-8 at 52 Hz: a time constant of 4.9 s. Speed changes leave up to 1.7 degrees, a gyro bias of b leaves 4.9 s x b.
-_K = const(8)
+_K = const(7)
 _ONE = const(1 << 20)
 # The rotation of one sample by one quarter count: 17.5 mdps / 4 / 52 Hz = 1.468425e-6 rad; from Q12 to Q20 that is
 # 3.759168e-4 = 1577 / 2^22 (0.02 % high).

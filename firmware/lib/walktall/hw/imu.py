@@ -83,7 +83,8 @@ class Imu:
         self._device = None
         self.driver = None
         self.who_am_i = 0
-        self.counts = array("h", bytes(2 * 6 * MAX_SAMPLES))
+        # One more than is handed out: half a sample may wait behind the last whole one.
+        self.counts = array("h", bytes(2 * 6 * (MAX_SAMPLES + 1)))
         self.max_samples = MAX_SAMPLES
         self.overrun = False
         self.n_bad_words = 0
@@ -97,7 +98,7 @@ class Imu:
         # Half a sample of the OX waiting for its other half, with its time slot.
         self._slot_gyro = _NONE
         self._slot_accel = _NONE
-        self._half = array("h", bytes(12))
+        self._n_last = 0
 
     def start(self):
         """Find, reset and configure the chip, and start its FIFO.
@@ -106,6 +107,7 @@ class Imu:
         :raises RuntimeError: another chip, or one that does not come out of its reset
         """
         self.stop()
+        self.overrun = False
         if self._power is not None and not self._power.value:
             self._power.value = True
             self._sleep(0.05)
@@ -331,50 +333,46 @@ class Imu:
         words = self._words
         self._read(_FIFO_DATA_SOX, words, 7 * n_words)
         counts = self.counts
-        half = self._half
+        slot_gyro = self._slot_gyro
+        slot_accel = self._slot_accel
+        if slot_gyro != slot_accel:
+            # A half that waited behind the last burst's samples goes to the front.
+            src = 6 * self._n_last
+            for i in range(6):
+                counts[i] = counts[src + i]
         n = 0
         src = 0
+        dst = 0
         # Two words with the same time slot (tag bits 2:1) are one sample, in either order. The parity bit is not
         # judged: its sense has not been seen on a chip, and a torn sample shows in the slots.
         for _ in range(n_words):
             sensor = words[src] >> 3
             slot = (words[src] >> 1) & 3
             if sensor == _TAG_GYRO:
-                if self._slot_gyro != _NONE:
-                    self._lose_half()
-                half[3] = ((words[src + 1] | words[src + 2] << 8) ^ 0x8000) - 0x8000
-                half[4] = ((words[src + 3] | words[src + 4] << 8) ^ 0x8000) - 0x8000
-                half[5] = ((words[src + 5] | words[src + 6] << 8) ^ 0x8000) - 0x8000
-                self._slot_gyro = slot
+                if slot_gyro != _NONE or (slot_accel != _NONE and slot_accel != slot):
+                    slot_accel = _NONE  # the older half has lost its partner
+                    self.overrun = True
+                slot_gyro = slot
+                counts[dst + 3] = ((words[src + 1] | words[src + 2] << 8) ^ 0x8000) - 0x8000
+                counts[dst + 4] = ((words[src + 3] | words[src + 4] << 8) ^ 0x8000) - 0x8000
+                counts[dst + 5] = ((words[src + 5] | words[src + 6] << 8) ^ 0x8000) - 0x8000
             elif sensor == _TAG_ACCEL:
-                if self._slot_accel != _NONE:
-                    self._lose_half()
-                half[0] = ((words[src + 1] | words[src + 2] << 8) ^ 0x8000) - 0x8000
-                half[1] = ((words[src + 3] | words[src + 4] << 8) ^ 0x8000) - 0x8000
-                half[2] = ((words[src + 5] | words[src + 6] << 8) ^ 0x8000) - 0x8000
-                self._slot_accel = slot
+                if slot_accel != _NONE or (slot_gyro != _NONE and slot_gyro != slot):
+                    slot_gyro = _NONE
+                    self.overrun = True
+                slot_accel = slot
+                counts[dst] = ((words[src + 1] | words[src + 2] << 8) ^ 0x8000) - 0x8000
+                counts[dst + 1] = ((words[src + 3] | words[src + 4] << 8) ^ 0x8000) - 0x8000
+                counts[dst + 2] = ((words[src + 5] | words[src + 6] << 8) ^ 0x8000) - 0x8000
             else:
                 self.n_bad_words += 1
             src += 7
-            if self._slot_gyro != _NONE and self._slot_accel != _NONE:
-                if self._slot_gyro == self._slot_accel:
-                    dst = 6 * n
-                    for i in range(6):
-                        counts[dst + i] = half[i]
-                    n += 1
-                    self._slot_gyro = _NONE
-                    self._slot_accel = _NONE
-                else:
-                    # Halves of different samples: the older one has lost its partner. The newer one is this word's.
-                    self._lose_half()
-                    if sensor == _TAG_GYRO:
-                        self._slot_gyro = slot
-                    else:
-                        self._slot_accel = slot
+            if slot_gyro == slot_accel and slot_gyro != _NONE:
+                slot_gyro = _NONE
+                slot_accel = _NONE
+                n += 1
+                dst += 6
+        self._slot_gyro = slot_gyro
+        self._slot_accel = slot_accel
+        self._n_last = n
         return n
-
-    def _lose_half(self):
-        """A word without its partner is thrown away: a sample is lost."""
-        self._slot_gyro = _NONE
-        self._slot_accel = _NONE
-        self.overrun = True

@@ -15,6 +15,7 @@ from walktall import settings as s
 from walktall import wire as w
 
 from tests.desk_device import DAY_S, UTC_S, Desk, Flash, walk
+from tests.vm.machine import Machine
 
 
 def error_of(replies: list[tuple[int, int, bytes]]) -> tuple[int, int, str]:
@@ -382,6 +383,19 @@ def test_a_flood_grows_nothing(chance: random.Random) -> None:
     tracemalloc.stop()
     assert grown < 4096
     assert len(desk.link._tx) == link_module._TX_SIZE and len(desk.link._decoder.frame) == w.MAX_FRAME
+
+
+def test_on_the_board_idling_and_garbage_take_no_heap_and_a_request_takes_little(machine: Machine) -> None:
+    told = {
+        line.split()[0]: [int(n) for n in line.split()[1:]] for line in machine.micropython("heap_link").splitlines()
+    }
+    assert told.pop("idle") == [0]
+    taken, bad_frames = told.pop("noise")
+    assert bad_frames >= 4 and taken <= 64 * bad_frames  # a frame that ends costs the view over it for its CRC
+    assert set(told) == {"hello", "fetch", "ack", "settings_get", "clock"}
+    for kind, (taken, sent) in told.items():
+        print(f"{kind}: {taken} bytes of heap, all garbage, for {sent} bytes sent")
+        assert sent > 0 and taken < 1024
 
 
 class BadPort:

@@ -2,7 +2,7 @@
 
     button -> link -> motor edge -> sensor -> chain -> buzz -> once a second: check, journal, battery, light
 
-`poll()` reads the clock once and returns; `wait_ms()` says how long nothing is due: until the next burst of the FIFO,
+`poll()` reads the clock and returns; `wait_ms()` says how long nothing is due: until the next burst of the FIFO,
 edge of the motor or look at the button. While the motor is driven the bus is left alone (the FIFO holds 4.9 s and
 more); when it rests, everything gathered is drained.
 
@@ -51,7 +51,8 @@ _SCAN_ACTIVE_MS = const(15)
 # A host's request is answered within this; busy, the link is turned at once.
 _LINK_MS = const(20)
 _LINK_BUSY_MS = const(2)
-_BURST_MAX = const(24)  # drains in a turn: the FIFO holds 341 samples, a drain takes 32
+_BURST_MAX = const(24)  # drains in a turn: the FIFO holds 341 samples, a drain takes 31 or 32
+_BURST_FULL = const(24)  # a drain that brings fewer has emptied it: two ticks at the most lie in a turn on time
 _SILENT_MS = const(1000)
 _STALE_SAMPLES = const(104)  # 2 s of stale data: the sensor is started anew
 _RETRY_MS = const(250)
@@ -167,7 +168,6 @@ class Device:
         self._buzz = z.Buzz()
         self._duty_u16 = 0
         self._supply = Supply()
-        self._burst = len(imu.counts) // 6
         self._gap = 0  # samples missing that the chain has not been told of
         self.link = Link(port, self)
         self._live = [0] * w.LIVE_TABLE.count
@@ -176,6 +176,7 @@ class Device:
         self._calibration_state = 0
         self._calibrated_ms = 0
         self._may_take_back = False
+        self._before_unsaved = 0
         self._before = array("i", bytes(4 * len(j.CALIBRATION_FIELDS)))
         self._buzzed_ms = 0
         self._buzzed = False
@@ -280,7 +281,7 @@ class Device:
             if z.P_FORWARD <= pattern <= z.P_SIDE:
                 self._buzzed = True
                 self._buzzed_ms = now_ms
-            self._start_pattern(pattern, now_ms)
+            self._start_pattern(pattern)
         if ticks_diff(now_ms, self._second_ms) >= 0:
             self._second_ms = ticks_add(self._second_ms, _SECOND_MS)
             if ticks_diff(now_ms, self._second_ms) >= 0:  # late, or the clock jumped: once is enough
@@ -335,14 +336,15 @@ class Device:
             self._note("motor", fault)
         self._duty_u16 = 0
 
-    def _start_pattern(self, pattern, now_ms):
+    def _start_pattern(self, pattern):
         duty_u16 = self.settings.values[s.SET_STRENGTH_PCT] * 65535 // 100
-        self._drive(self._buzz.start(pattern, now_ms, duty_u16))
+        # The burst that led here took milliseconds of its own, which the first pulse shall not lack.
+        self._drive(self._buzz.start(pattern, self._ticks_ms(), duty_u16))
 
     def _play(self, pattern):
         """A pattern of the device's own; the chain is told that it shakes the sensor."""
         self.chain.shake(z.samples(pattern))
-        self._start_pattern(pattern, self._now_ms)
+        self._start_pattern(pattern)
 
     # Sensor.
 
@@ -381,7 +383,7 @@ class Device:
             imu.overrun = False
         if n:
             self._retry_ms = _RETRY_MS
-        if n < self._burst:
+        if n < _BURST_FULL:
             missing = supply.receive(n, overrun)
             if missing and gap_first:
                 self._missing(missing)
@@ -638,7 +640,7 @@ class Device:
         self.off = True
         self._calibrating = False
         self._motor_off()
-        self._start_pattern(pattern, self._now_ms)
+        self._start_pattern(pattern)
         self._sensor_ok = False
         try:
             self._imu.stop()
@@ -740,6 +742,7 @@ class Device:
         c = self.journal.calibration
         for index in range(len(c)):
             self._before[index] = c[index]
+        self._before_unsaved = self.journal.unsaved & j.WHY_CALIBRATION
         self._may_take_back = True
         self._calibrated_ms = now_ms
         upright = self.chain.upright
@@ -758,7 +761,11 @@ class Device:
         c = self.journal.calibration
         for index in range(len(c)):
             c[index] = self._before[index]
-        self.journal.touch(j.WHY_CALIBRATION, self._uptime_s)
+        if self.journal.unsaved & j.WHY_CALIBRATION and not self._before_unsaved:
+            # The one taken back was never written: what stands in the flash is right again.
+            self.journal.unsaved &= ~j.WHY_CALIBRATION
+        else:
+            self.journal.touch(j.WHY_CALIBRATION, self._uptime_s)
         if self.journal.calibrated:
             self._apply_calibration()
         else:

@@ -357,7 +357,8 @@ def serve(
 
         options = _options(trial, up, forward, upright, set_, turn, answer, True, chip)
         try:
-            code = work.serve(recording, options, fast=speed == "max", link=link, tcp=tcp, note=_note)
+            show = _Person().show
+            code = work.serve(recording, options, fast=speed == "max", link=link, tcp=tcp, note=_note, show=show)
         except work.ServeError as error:
             raise UsageError(str(error)) from None
     if code:

@@ -14,7 +14,7 @@ import json
 import math
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +97,10 @@ class Walk:
     def n(self) -> int:
         """Samples at 52 Hz."""
         return len(self.source)
+
+    def with_source(self, source: WalkSource) -> Walk:
+        """The same walk felt through another source."""
+        return replace(self, source=source)
 
 
 def parse_setting(text: str) -> tuple[str, str]:

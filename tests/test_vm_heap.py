@@ -26,3 +26,23 @@ def test_no_heap_from_fifo_bytes_to_motor_duty(machine: Machine) -> None:
 def test_measuring_heap_sees_an_allocation_and_the_lock_refuses_it(machine: Machine) -> None:
     lines = machine.micropython("heap_self").splitlines()
     assert lines == ["seen 32", "small 0", "big True", "refused 1"]
+
+
+def test_no_turn_of_the_device_takes_heap_in_a_walk(machine: Machine) -> None:
+    told = machine.micropython("heap_device", driver=True, heap_bytes=1024 * 1024)
+    lines = [line.split() for line in told.splitlines()]
+    assert len(lines) == 2
+    for _, n_samples, polls, used, most, edges, buzzed, errors in lines:
+        assert int(n_samples) > 10000
+        assert int(polls) > 800
+        assert (used, most) == ("0", "0"), f"{used} bytes, {most} in one turn"
+        assert (buzzed, errors) == ("1", "0")
+        assert int(edges) >= 6
+
+
+def test_code_driver_and_journal_fit_the_reference_boards_memory(machine: Machine) -> None:
+    """An upper bound that no board could pass: 192 KiB is what the SoftDevice leaves, stack and statics included."""
+    told = machine.micropython("heap_footprint", driver=True, heap_bytes=1024 * 1024, call="tell()", times=2)
+    used = int(told.splitlines()[-1])
+    print(f"{used} bytes")
+    assert used < 192 * 1024

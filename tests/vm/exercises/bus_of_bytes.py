@@ -28,6 +28,7 @@ class BusOfBytes:
         self.n_samples = len(self.counts) // 6
         self.next = 0  # the sample that the FIFO gives next
         self.level = 0  # samples waiting
+        self.half = 0  # 1 when a tagged sample's gyroscope word has been read and its accelerometer word has not
         self.locked = False
 
     def try_lock(self):
@@ -64,7 +65,7 @@ class BusOfBytes:
             in_end = len(in_buffer)
         register = out_buffer[out_start]
         if register == LEVEL:
-            words = self.level * (2 if self.tagged else 6)
+            words = self.level * 2 - self.half if self.tagged else self.level * 6
             self.registers[LEVEL] = words & 0xFF
             self.registers[LEVEL + 1] = words >> 8
             self.registers[LEVEL + 2] = 0
@@ -93,7 +94,7 @@ class BusOfBytes:
     def _tagged_into(self, buf, start, end):
         # A tag byte (sensor << 3 | slot << 1) and three words; gyroscope, then accelerometer.
         counts = self.counts
-        half = 0
+        half = self.half
         while start + 7 <= end:
             at = self.next * 6 + (0 if half else 3)
             buf[start] = (2 if half else 1) << 3 | (self.next & 3) << 1
@@ -106,3 +107,4 @@ class BusOfBytes:
                 self.next += 1
                 self.level -= 1
             half ^= 1
+        self.half = half

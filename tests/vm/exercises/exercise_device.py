@@ -1,0 +1,107 @@
+from array import array
+
+from kit import Chance, Digest, samples
+from parts import Bank, Button, Clock, Motor, NoPort, some_bytes
+from walktall import events, settings
+from walktall.device import Device
+
+chance = Chance(16)
+
+
+class Imu:
+    """Samples of a vector as time passes; fails when told to."""
+
+    def __init__(self, name, clock):
+        self.vector = samples(name)
+        self.n = len(self.vector) // 6
+        self.clock = clock
+        self.counts = array("h", bytearray(2 * 6 * 32))
+        self.overrun = False
+        self.at = 0
+        self.fed_ms = 0
+        self.failing = 0
+        self.starts = 0
+
+    def start(self):
+        self.starts += 1
+        if self.failing:
+            raise OSError(19)
+
+    def stop(self):
+        pass
+
+    def power_cycle(self):
+        self.start()
+
+    def check(self):
+        return self.failing == 0
+
+    def feed(self, passed_ms):
+        """Time passes; the FIFO holds what is due."""
+        self.fed_ms += passed_ms
+
+    def drain(self):
+        if self.failing:
+            raise OSError(5)
+        due = self.fed_ms * 52 // 1000
+        n = min(32, due - self.at, self.n - self.at)
+        if n <= 0:
+            return 0
+        for i in range(6 * n):
+            self.counts[i] = self.vector[6 * self.at + i]
+        self.at += n
+        return n
+
+
+def run(name, changes, meddle):
+    clock = Clock((1 << 29) - 40000)  # it wraps within the walk
+    imu = Imu(name, clock)
+    motor = Motor()
+    banks = (Bank(), Bank())
+    button = Button()
+    held = settings.Settings()
+    for key, value in changes:
+        held.set(key, value)
+    device = Device(imu, motor, banks, NoPort(), clock.ticks_ms, held, button=button, random_bytes=some_bytes)
+    device.chain.set_upright(0, 8190, 60, 60, 20, -10, 90)
+    digest = Digest("device", 400)
+    edges = motor.edges
+    press_ms = 0
+    polls = 0
+    while imu.at < imu.n and polls < 20000:
+        polls += 1
+        wait = device.wait_ms()
+        wait = wait if wait < 300 else 300
+        if wait < 1:
+            wait = 1
+        clock.advance(wait)
+        imu.feed(wait)
+        if meddle:
+            if press_ms > 0:
+                press_ms -= wait
+                button.pressed = press_ms % 250 > 120
+            elif chance.below(900) == 0:
+                press_ms = 120 + 250 * chance.below(4)
+            if chance.below(500) == 0:
+                imu.failing = 12
+            if imu.failing:
+                imu.failing -= 1
+                imu.at = imu.fed_ms * 52 // 1000  # nothing gathers while it is away
+        device.poll()
+        if motor.edges != edges:
+            edges = motor.edges
+            print(clock.now_ms, motor.duty)
+        while device.ring.take():
+            ring = device.ring
+            print(ring.sample, events.NAMES[ring.code], ring.fault, ring.label, ring.value)
+        if polls % 10 == 0:
+            digest.add(device.chain.n_samples)
+            digest.add(device.chain.detector.pitch_cdeg)
+            digest.add(device.uptime_s())
+    digest.tell()
+    print(device.end_session(), device.errors, device.last_error, imu.starts, banks[0].writes, banks[1].writes)
+    print(polls, list(device.session.fields))
+
+
+run("walk", (("spacing_s", 0),), False)
+run("walk", (("hold_s", 5), ("spacing_s", 0)), True)

@@ -1,0 +1,77 @@
+"""Duck parts for `Device` on both interpreters: motor, banks, port, button. They allocate nothing while polled."""
+
+
+class Clock:
+    """Milliseconds that somebody else moves on."""
+
+    def __init__(self, now_ms):
+        self.now_ms = now_ms
+
+    def ticks_ms(self):
+        return self.now_ms
+
+    def advance(self, ms):
+        self.now_ms = (self.now_ms + ms) & 0x1FFFFFFF
+
+
+class Motor:
+    """Counts its edges."""
+
+    def __init__(self):
+        self.duty = 0
+        self.edges = 0
+
+    @property
+    def duty_u16(self):
+        return self.duty
+
+    @duty_u16.setter
+    def duty_u16(self, value):
+        if value != self.duty:
+            self.edges += 1
+        self.duty = value
+
+
+class Bank:
+    """Memory of a bank; counts its writes."""
+
+    def __init__(self, size=4096):
+        self.size = size
+        self.data = bytearray(size)
+        self.writes = 0
+
+    def read_into(self, offset, buf):
+        for i in range(len(buf)):
+            buf[i] = self.data[offset + i]
+
+    def write(self, buf):
+        self.writes += 1
+        for i in range(len(buf)):
+            self.data[i] = buf[i]
+
+
+class NoPort:
+    """Nobody is there."""
+
+    connected = False
+    in_waiting = 0
+
+    def readinto(self, buf):
+        return 0
+
+    def write(self, buf):
+        return 0
+
+
+class Button:
+    def __init__(self):
+        self.pressed = False
+
+
+def some_bytes(n):
+    """As `os.urandom`, but always the same."""
+    return bytes([7 * i + 1 for i in range(n)])
+
+
+def no_sleep(seconds):
+    pass

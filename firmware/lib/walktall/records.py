@@ -250,11 +250,12 @@ class Table:
 
     def new_values(self):
         """A list of zeros, empty bytes and empty texts, one for each field, for ``unpack_into`` to fill."""
-        values = [0] * self.count
-        for i in range(self.count):
-            if self.types[i] == _BYTES:
-                values[i] = "" if self.text[i] else b""
-        return values
+        return [self._empty(i) for i in range(self.count)]
+
+    def _empty(self, i):
+        if self.types[i] != _BYTES:
+            return 0
+        return "" if self.text[i] else b""
 
     def fitting(self, size):
         """How many whole fields from the first lie in ``size`` bytes: a later version of a message only appends."""
@@ -321,7 +322,7 @@ class Table:
             kind = self.types[i]
             width = self.widths[i]
             if i >= count:
-                values[i] = 0 if kind != _BYTES else ("" if self.text[i] else bytes(width))
+                values[i] = self._empty(i)
                 continue
             if offset + width > len(buf):
                 return -1

@@ -13,6 +13,7 @@ from walktall import wire
 from .client import Client, Hello, Message, utc_now_s
 from .errors import NoAnswer, Refused, TransferFailed
 from .store import Store
+from .terminal import count
 
 #: Records a FETCH: what a kill in mid-transfer has to fetch again.
 WINDOW = 8
@@ -83,7 +84,8 @@ def download(
             raise TransferFailed("another clip is on the port now: nothing is lost; start again")
     else:
         result.not_acknowledged = "it holds other bytes than it sent"
-    _warn(result, hello)
+    held = store.held(journal, hello.number("first_seq"), hello.number("next_seq"))
+    _warn(result, hello, hello.number("sessions") - held)
     return result
 
 
@@ -171,16 +173,17 @@ def _acknowledge(client: Client, store: Store, journal: int, hello: Hello, resul
     return True
 
 
-def _warn(result: Downloaded, hello: Hello) -> None:
+def _warn(result: Downloaded, hello: Hello, not_sent: int) -> None:
     """What the walker should know of the clip at this meeting, in words."""
     tell = result.warnings.append
-    if hello.number("dropped_unacked"):
-        tell(
-            f"the clip was full and lost {hello.number('dropped_unacked')} session(s) before they were fetched: "
-            "download more often"
-        )
+    lost = hello.number("dropped_unacked")
+    if lost:
+        tell(f"the clip was full and lost {count(lost, 'session')} before a download: fetch more often")
+    if not_sent > 0:
+        verb = "is" if not_sent == 1 else "are"
+        tell(f"{count(not_sent, 'session')} {verb} not written on the clip yet: keep it on, and download again later")
     if result.unread:
-        tell(f"{result.unread} record(s) cannot be read by this version; their bytes are kept")
+        tell(f"{count(result.unread, 'record')} cannot be read by this version: the bytes are kept")
     if result.not_acknowledged:
         tell(f"the clip did not take the receipt ({result.not_acknowledged}): its sessions will be fetched again")
     if hello.has(wire.HF_SESSION_OPEN):

@@ -218,13 +218,11 @@ def _fault_rows(session: Session, figures: Figures) -> list[tuple[str, str]]:
         if session["ignored"]:
             told.append(f"{session['ignored']} not answered")
         if figures.buzzes_open:
-            told.append(f"{figures.buzzes_open} cut short")
+            told.append(f"{figures.buzzes_open} undecided (you stopped first)")
         buzzes += f": {', '.join(told)}"
     rows.append(("buzzes", buzzes))
     if session["answered"]:
         rows.append(("time to correct", f"{session['answer_mean_ds'] / 10:.1f} s on average"))
-    if figures.buzzes_open:
-        rows.append(("cut short means", "you stopped walking, or called it wrong, before the answer was due"))
     if session["wrong_marks"]:
         rows.append(("you said 'wrong'", count(session["wrong_marks"], "time")))
     if session["discomfort_marks"]:

@@ -376,6 +376,12 @@ class Store:
             return 0, b""
         return rows[-1][0], bytes(wire.crc_bytes([row[1] for row in rows]))
 
+    def held(self, journal_key: int, first_seq: int, next_seq: int) -> int:
+        """How many records are here of those that the clip holds."""
+        with self._errors():
+            query = "SELECT count(*) FROM record WHERE journal_key = ? AND seq >= ? AND seq < ?"
+            return int(self._db.execute(query, (journal_key, first_seq, next_seq)).fetchone()[0])
+
     def note_acknowledged(self, journal_key: int, seq: int) -> None:
         """The clip has taken the acknowledgement up to ``seq``: these bytes are final."""
         with self._transaction() as db:

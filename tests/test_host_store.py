@@ -1,0 +1,257 @@
+"""The store: nothing twice, nothing lost, nothing half, and only for its owner."""
+
+import os
+import signal
+import sqlite3
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from walktall import records as r
+from walktall import wire
+from walktall_host import store as stores
+from walktall_host.client import Client, Hello, Sent
+from walktall_host.download import download
+from walktall_host.errors import StoreUnusable
+from walktall_host.store import Store
+
+from tests.desk_device import UTC_S, Desk, walk
+from tests.host_clip import DirectPort, FakeTime
+
+NOW_S = float(UTC_S + r.EPOCH_UNIX_S)
+
+
+def hello_of(**changes: int | bytes | str) -> Hello:
+    values = dict(zip((row[0] for row in wire.HELLO_FIELDS), wire.HELLO_TABLE.new_values(), strict=True))
+    return Hello({**values, "device_id": b"\x01" * 8, "journal_id": b"\x02" * 4, "boot": 3, **changes})
+
+
+def slot(seq: int, wear_s: int = 600, **values: int) -> bytes:
+    """A record as a clip sends it: the slot's bytes."""
+    fields = walk(wear_s, **values)
+    fields[r.S_SEQ] = seq
+    raw = bytearray(r.SESSION_SLOT_BYTES)
+    r.pack_session_into(raw, 0, fields)
+    return bytes(raw)
+
+
+def everything(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """All rows of all tables but the last meeting's."""
+    with sqlite3.connect(path) as db:
+        names = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {name: db.execute(f"SELECT * FROM {name}").fetchall() for name in names if name != "device"}
+
+
+def test_keeping_the_same_bytes_again_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite3"
+    with Store(path) as store:
+        journal = store.meet(hello_of(), 5)
+        batch = [Sent(1, False, slot(1)), Sent(2, False, slot(2))]
+        assert store.keep(journal, batch, hello_of(), 5).new == 2
+        before = everything(path)
+        again = store.keep(store.meet(hello_of(), 9), batch, hello_of(), 9)
+        assert (again.new, again.changed) == (0, 0)
+        assert everything(path) == before
+
+
+def test_a_record_that_grew_replaces_the_former_one_and_keeps_its_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite3"
+    with Store(path) as store:
+        journal = store.meet(hello_of(), 5)
+        store.keep(journal, [Sent(1, False, slot(1, 100))], hello_of(), 5)
+        kept = store.keep(journal, [Sent(1, False, slot(1, 170))], hello_of(), 6)
+        assert (kept.new, kept.changed) == (0, 1)
+        (session,) = store.sessions()
+        assert session["wear_s"] == 170
+    assert everything(path)["former"] == [(1, 1, slot(1, 100), 6)]
+
+
+def test_the_same_number_of_another_clip_or_journal_is_another_session(tmp_path: Path) -> None:
+    with Store(tmp_path / "s.sqlite3") as store:
+        for hello in (hello_of(), hello_of(journal_id=b"\x03" * 4), hello_of(device_id=b"\x04" * 8)):
+            store.keep(store.meet(hello, 5), [Sent(1, False, slot(1))], hello, 5)
+        assert len(store.sessions()) == 3
+
+
+def test_a_record_of_a_later_layout_is_kept_and_read_after_the_upgrade(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "s.sqlite3"
+    raw = bytearray(slot(1, 321))
+    raw[0] = r.SESSION_LAYOUT + 1
+    with Store(path) as store:
+        kept = store.keep(store.meet(hello_of(), 5), [Sent(1, False, bytes(raw))], hello_of(), 5)
+        assert (kept.new, kept.unread) == (1, 1)
+        assert store.sessions() == []
+        assert [unread.fault for unread in store.unread()] == [stores.NEWER]
+    # The upgrade: a field table with one layout more, of the same fields.
+    monkeypatch.setattr(r, "SESSION_LAYOUT", r.SESSION_LAYOUT + 1)
+    monkeypatch.setattr(r, "SESSION_COUNTS", (*r.SESSION_COUNTS, r.S_COUNT))
+    with Store(path) as store:
+        assert [session["wear_s"] for session in store.sessions()] == [321]
+        assert store.unread() == []
+
+
+def test_a_record_whose_seconds_do_not_add_up_is_kept_and_never_reported(tmp_path: Path) -> None:
+    with Store(tmp_path / "s.sqlite3") as store:
+        store.keep(store.meet(hello_of(), 5), [Sent(1, False, slot(1, 600, good_s=601))], hello_of(), 5)
+        assert store.sessions() == []
+        (unread,) = store.unread()
+        assert "impossible" in unread.fault
+
+
+@given(raw=st.binary(min_size=3, max_size=248))
+def test_no_bytes_upset_the_reading_of_a_record(raw: bytes) -> None:
+    values, fault = stores.read_record(raw)
+    assert (values is None) == bool(fault)
+    if values is not None:
+        assert sum(values[name] for name in stores._NAMES[5:18]) == values["wear_s"] or (
+            values["flags"] & r.FLAG_SATURATED
+        )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are a matter of POSIX")
+def test_the_store_is_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "sub" / "s.sqlite3"
+    old = os.umask(0)
+    try:
+        with Store(path) as store:
+            store.meet(hello_of(), 5)
+            for file in path.parent.iterdir():
+                assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        path.chmod(0o644)
+        with Store(path):
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    finally:
+        os.umask(old)
+
+
+def test_what_is_not_a_store_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.write_text("not a database at all, but long enough to be looked at " * 20)
+    text.chmod(0o644)
+    other = tmp_path / "other.sqlite3"
+    with sqlite3.connect(other) as db:
+        db.execute("CREATE TABLE precious (x)")
+    db.close()
+    later = tmp_path / "later.sqlite3"
+    Store(later).close()
+    with sqlite3.connect(later) as db:
+        db.execute(f"PRAGMA user_version = {stores.VERSION + 1}")
+    db.close()
+    for path in (text, other, later):
+        before = (path.read_bytes(), path.stat().st_mode)
+        with pytest.raises(StoreUnusable):
+            Store(path)
+        assert (path.read_bytes(), path.stat().st_mode) == before
+    with pytest.raises(StoreUnusable, match="folder"):
+        Store(tmp_path)
+
+
+def test_reading_makes_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "none" / "s.sqlite3"
+    with Store.to_read(path) as store:
+        assert store.sessions() == []
+    assert not path.parent.exists()
+
+
+def test_constraints_hold_against_a_careless_hand(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite3"
+    with Store(path) as store:
+        store.keep(store.meet(hello_of(), 5), [Sent(1, False, slot(1))], hello_of(), 5)
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA foreign_keys = ON")
+    for statement in (
+        "INSERT INTO record SELECT NULL, journal_key, seq, raw, acked, 1, 1, 1, NULL FROM record",
+        "UPDATE record SET raw = 'text'",
+        "UPDATE record SET seq = 0",
+        "UPDATE record SET journal_key = 99",
+        "UPDATE device SET device_id = x'00'",
+    ):
+        with pytest.raises(sqlite3.IntegrityError):
+            db.execute(statement)
+    db.execute("DELETE FROM device")
+    assert db.execute("SELECT count(*) FROM record").fetchone() == (0,)
+    assert db.execute("SELECT count(*) FROM session").fetchone() == (0,)
+    db.close()
+
+
+def filled_desk() -> Desk:
+    desk = Desk()
+    for n in range(11):
+        desk.record(300 + n)
+    return desk
+
+
+def fetch_all(desk: Desk, path: Path, trace: Callable[[str], None] | None = None) -> int:
+    client = Client(DirectPort(desk), FakeTime())
+    with Store(path) as store:
+        if trace is not None:
+            store._db.set_trace_callback(trace)
+        return download(client, client.hello(), store, lambda: NOW_S).new
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_host_killed_at_any_statement_leaves_a_store_from_which_the_download_goes_on(tmp_path: Path) -> None:
+    desk = filled_desk()
+    statements: list[str] = []
+    fetch_all(filled_desk(), tmp_path / "whole.sqlite3", statements.append)
+    assert len(statements) > 30
+    whole = everything(tmp_path / "whole.sqlite3")
+    path = tmp_path / "killed.sqlite3"
+    # One store for all kills: each starts from whatever the one before left.
+    for n in range(1, len(statements) + 1, 2):
+        child = os.fork()
+        if not child:
+            left = [n]
+
+            def kill(_: str, left: list[int] = left) -> None:
+                left[0] -= 1
+                if not left[0]:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            fetch_all(desk, path, kill)
+            os._exit(0)
+        os.waitpid(child, 0)
+        with Store(path) as store:
+            for session in store.sessions():
+                assert session["wear_s"] == 299 + session["seq"]
+    fetch_all(desk, path)
+    assert desk.journal.unacknowledged == 0
+    done = everything(path)
+    assert [row[2:5] for row in done["record"]] == [row[2:5] for row in whole["record"]]
+    assert len(done["session"]) == 11
+    assert done["former"] == []
+
+
+def test_two_hosts_with_one_store_do_not_harm_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite3"
+    desk = filled_desk()
+    with Store(path) as one, Store(path) as two:
+        for store in (one, two, one):
+            journal = store.meet(hello_of(), 5)
+            store.keep(journal, [Sent(seq, False, slot(seq)) for seq in (1, 2, 3)], hello_of(), 5)
+        assert len(one.sessions()) == len(two.sessions()) == 3
+    assert fetch_all(desk, path) == 11
+
+
+def test_a_store_of_every_earlier_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    for version in range(1, stores.VERSION):
+        path = tmp_path / f"{version}.sqlite3"
+        with sqlite3.connect(path) as db:
+            for step in stores.MIGRATIONS[:version]:
+                for statement in step:
+                    db.execute(statement)
+            db.execute(f"PRAGMA user_version = {version}")
+            db.execute(f"PRAGMA application_id = {stores.APPLICATION_ID}")
+        Store(path).close()
+    fresh = tmp_path / "fresh.sqlite3"
+    Store(fresh).close()
+    with sqlite3.connect(fresh) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (stores.VERSION,)
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)

@@ -260,7 +260,7 @@ def test_the_documents_example_bytes_decode(example: tuple[str, str, int, str, b
 
 def test_the_device_says_what_the_documents_examples_say(monkeypatch: pytest.MonkeyPatch) -> None:
     """The examples are one exchange with a device that has two walks; a real link gives those bytes."""
-    monkeypatch.setattr(records, "version_number", lambda: 100)
+    monkeypatch.setattr(records, "FW_VERSION", 100)
     desk = Desk(seed=2)
     desk.record(600)
     desk.record(

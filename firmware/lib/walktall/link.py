@@ -329,7 +329,7 @@ class Link:
         values[w.H_DEVICE_ID] = head[J_DEVICE_ID]
         values[w.H_JOURNAL_ID] = head[J_JOURNAL_ID]
         values[w.H_PROTOCOL] = w.PROTOCOL
-        values[w.H_FW_VERSION] = r.version_number()
+        values[w.H_FW_VERSION] = r.FW_VERSION
         values[w.H_RECORD_LAYOUT] = r.SESSION_LAYOUT
         values[w.H_JOURNAL_LAYOUT] = journal.newer_layout or JOURNAL_LAYOUT
         values[w.H_BOOT] = journal.boot

@@ -379,6 +379,10 @@ def version_number(text=__version__):
     return number
 
 
+#: This firmware's version as ``fw_version`` holds it.
+FW_VERSION = version_number()
+
+
 def pack_session_into(buf, offset, fields):
     """Offset behind the record packed at ``offset``; :data:`SESSION_SIZE` bytes are written.
 

@@ -181,7 +181,7 @@ class Session:
         fields[r.S_START_UTC_S] = utc_s
         fields[r.S_START_UPTIME_S] = uptime_s
         fields[r.S_BATTERY_START_MV] = battery_mv
-        fields[r.S_FW_VERSION] = r.version_number()
+        fields[r.S_FW_VERSION] = r.FW_VERSION
         self.state[_OPEN] = 1
 
     def take_up(self):

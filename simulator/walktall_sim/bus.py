@@ -61,6 +61,11 @@ class VirtualI2C:
         self.stuck = False
         """Somebody outside holds the bus low."""
         self.n_transfers = 0
+        self._break_after = -1
+
+    def break_next_burst(self, after_bytes: int) -> None:
+        """Fault: the next read of more than 8 bytes fails when ``after_bytes`` of them have left the chip."""
+        self._break_after = after_bytes
 
     def attach(self, address: int, target: I2cTarget) -> None:
         """Put ``target`` on the bus under the 7-bit ``address``."""
@@ -150,10 +155,16 @@ class VirtualI2C:
         if in_end is None:
             in_end = len(in_buffer)
         written_us = transfer_us(1 + out_end - out_start)
+        breaks = 0 <= self._break_after < in_end - in_start > 8
+        if breaks:
+            in_end = in_start + self._break_after
+            self._break_after = -1
         at_us = self._clock.now_us
         target.write(bytes(out_buffer[out_start:out_end]), at_us)
         target.read_into(in_buffer, in_start, in_end, at_us + written_us)
         self._clock.advance_us(written_us + transfer_us(1 + in_end - in_start))
+        if breaks:
+            raise OSError(errno.EIO, "I2C transfer broken off")
 
     def _held(self) -> bool:
         if self.stuck:

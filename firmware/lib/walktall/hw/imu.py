@@ -89,6 +89,7 @@ class Imu:
         self.overrun = False
         self.n_bad_words = 0
         self._tagged = False
+        self._torn = False  # a burst was begun and not brought to its end
         # Standing buffers. The views are cut once: a slice costs heap.
         self._reg = bytearray(1)
         self._two = bytearray(2)
@@ -211,6 +212,7 @@ class Imu:
             self._write(0x08, _BATCH_TRC)
             self._write(0x09, 0)
             self._write(_FIFO_MODE, _MODE_TRC)
+        self._torn = False
         self._slot_gyro = _NONE
         self._slot_accel = _NONE
 
@@ -281,19 +283,18 @@ class Imu:
                 n_words = _WORDS_TRC
         pattern = status[2]
         if pattern:
-            # The next word is not a Gx: the rest of a torn sample comes first. 2048 is no multiple of 6, so an overrun
-            # always leaves one.
+            # The next word is not a Gx: the rest of a torn sample comes first. That is so after an overrun (2048 is no
+            # multiple of 6) and after a burst that was broken off. A pattern that moved without either is not believed:
+            # users report chips whose counter slips while they are read, and words taken for their neighbours would be
+            # posture out of nothing. Then the FIFO starts anew, and what was in it is a gap.
+            believed = self._torn or status[1] & _OVERRUN
+            self._torn = False
             self.overrun = True
             n_skip = 6 - pattern
-            if pattern > 5 or n_words < n_skip:
+            if not believed or pattern > 5 or n_words < n_skip:
                 self.restart_fifo()
                 return 0
             self._read(_FIFO_DATA_TRC, self._words, 2 * n_skip)
-            self._read(_FIFO_STATUS, status, 4)
-            if status[2]:
-                # The pattern counter itself is wrong (users report it): nothing in the FIFO can be told apart any more.
-                self.restart_fifo()
-                return 0
             n_words -= n_skip
         n = n_words // 6
         if n == 0:
@@ -301,7 +302,9 @@ class Imu:
         if n > MAX_SAMPLES:
             n = MAX_SAMPLES
         words = self._words
+        self._torn = True
         self._read(_FIFO_DATA_TRC, words, 12 * n)
+        self._torn = False
         counts = self.counts
         src = 0
         dst = 0

@@ -47,6 +47,17 @@ _JOG_SPM = const(140)
 _JOG_ALONE_VAR = const(27500)  # (6.4 m/s^2)^2: above any walking in the recordings, whatever the cadence
 _JOG_TICKS = const(8)
 
+# The step counter at 26 Hz, amplitudes in 1/8192 g (docs/algorithm.md, "Steps and cadence").
+_SMOOTH = const(5)  # of 16, twice: -3 dB at 1.1 Hz, half of the third harmonic's share of a footfall is gone
+_FLOOR = const(64)  # 8 mg: below it nothing is a step
+_HYSTERESIS = const(3)  # of 16, of the amplitude that is usual now
+_OWN = const(7)  # of 16: what a candidate must reach to be counted when the gate opens
+_GAP_MIN = const(6)  # 0.23 s
+_GAP_MAX = const(31)  # 1.19 s
+_PENDING = const(8)
+_INTERVALS = const(8)
+_AGE_MAX = const(4096)
+
 
 class Gait:
     """Steps, cadence and the walking gate.
@@ -64,7 +75,14 @@ class Gait:
         self._high = array("h", [0] * (3 * _TICKS))
         self._history = array("h", [0] * _HISTORY)
         self._corr = array("i", [0] * (_LAG_MAX + 1))
-        self._times = array("i", [0] * 8)
+        # Rises of the steps that wait for the gate, and the last intervals between steps (in 1/26 s), each with a sorted twin.
+        self._pending = array("i", [0] * _PENDING)
+        self._gaps = array("i", [0] * _INTERVALS)
+        self._sorted = array("i", [0] * _INTERVALS)
+        # Mean linear acceleration of the last tick, 1/1024 g.
+        self.mean_x = 0
+        self.mean_y = 0
+        self.mean_z = 0
         self.steps = 0
         self.cadence_spm = 0
         self.walking = 0
@@ -111,6 +129,17 @@ class Gait:
         self.var2 = 0
         self.regularity = 0
         self.span2 = 0
+        self._f1 = 0
+        self._f2 = 0
+        self._up = 0
+        self._ext = 0
+        self._ext_age = 0
+        self._trough = 0
+        self._age = 0
+        self._amp = 0
+        self._hysteresis = _FLOOR
+        self._n_pending = 0
+        self._n_gaps = 0
 
     def step(self, tilt):
         """Take one sample's linear acceleration from `tilt` (1/256 g)."""
@@ -173,7 +202,119 @@ class Gait:
             self._uz = gz
 
     def _count(self, v):
-        pass
+        """Follow the smoothed vertical acceleration from trough to peak to trough; each peak is a candidate (26 Hz)."""
+        f = self._f1
+        f += ((v << 4) - f) * _SMOOTH >> 4
+        self._f1 = f
+        y = self._f2
+        y += (f - y) * _SMOOTH >> 4
+        self._f2 = y
+        age = self._age + 1
+        self._age = age
+        ext = self._ext
+        if self._up:
+            if y > ext:
+                self._ext = y
+                self._ext_age = age
+            elif y < ext - self._hysteresis:
+                self._up = 0
+                self._ext = y
+                self._candidate(ext - self._trough)
+        elif y < ext:
+            self._ext = y
+        elif y > ext + self._hysteresis:
+            self._up = 1
+            self._trough = ext
+            self._ext = y
+            self._ext_age = age
+
+    def _candidate(self, rise):
+        """Take a peak that rose by `rise` over the trough before it."""
+        gap = self._ext_age
+        if gap < _GAP_MIN:
+            return
+        if gap > _GAP_MAX:
+            self._n_gaps = 0
+            if not self.walking:
+                self._n_pending = 0
+        else:
+            self._gaps[self._n_gaps % _INTERVALS] = gap
+            self._n_gaps += 1
+            if self._n_gaps == 2 * _INTERVALS:
+                self._n_gaps = _INTERVALS
+        self._age -= gap
+        amp = self._amp
+        if self.walking:
+            amp += (rise - amp) >> 3
+            self.steps += 1
+            self._pace()
+        else:
+            # Outside a walk the usual amplitude only rises: shuffling after a walk does not pass for walking.
+            if amp == 0:
+                amp = rise
+            elif rise > amp:
+                amp += (rise - amp) >> 1
+            k = self._n_pending
+            self._pending[k % _PENDING] = rise
+            k += 1
+            self._n_pending = k if k < 2 * _PENDING else _PENDING
+        self._amp = amp
+        amp = amp * _HYSTERESIS >> 4
+        self._hysteresis = amp if amp > _FLOOR else _FLOOR
+
+    def _pace(self):
+        """Cadence: the mean of those of the last 8 intervals that lie within a quarter of their median."""
+        n = self._n_gaps
+        if n > _INTERVALS:
+            n = _INTERVALS
+        if n < 3:
+            return
+        ordered = self._sorted
+        for i in range(n):
+            gap = self._gaps[i]
+            j = i
+            while j > 0 and ordered[j - 1] > gap:
+                ordered[j] = ordered[j - 1]
+                j -= 1
+            ordered[j] = gap
+        median = ordered[n >> 1]
+        least = median - (median >> 2)
+        most = median + (median >> 2)
+        total = 0
+        count = 0
+        for i in range(n):
+            gap = ordered[i]
+            if least <= gap <= most:
+                total += gap
+                count += 1
+        # 60 s x 26 Hz, rounded.
+        self.cadence_spm = (1560 * count + (total >> 1)) // total
+
+    def _forget_old_steps(self):
+        """Once a tick: the usual amplitude fades in 8 s, the cadence when no step came for two long intervals."""
+        amp = self._amp
+        amp -= amp >> 5
+        self._amp = amp
+        amp = amp * _HYSTERESIS >> 4
+        self._hysteresis = amp if amp > _FLOOR else _FLOOR
+        if self._age > 2 * _GAP_MAX:
+            self.cadence_spm = 0
+            self._n_gaps = 0
+            if self._age > _AGE_MAX:
+                self._age = _AGE_MAX
+                self._ext_age = _AGE_MAX
+
+    def _commit(self):
+        """The gate has opened: count those of the waiting steps that are of this walk's own size."""
+        own = self._amp * _OWN >> 4
+        n = self._n_pending
+        if n > _PENDING:
+            n = _PENDING
+        for i in range(n):
+            if self._pending[i] >= own:
+                self.steps += 1
+        self._n_pending = 0
+        self._pace()
 
     def _variance(self, ticks):
         """Variance of linear acceleration over the last `ticks` ticks, (1/256 g)^2, all axes."""
@@ -201,9 +342,9 @@ class Gait:
         if n:
             self._q[at] = self._sq // n
             # Means in quarter units.
-            self._mx[at] = (self._sx << 2) // n
-            self._my[at] = (self._sy << 2) // n
-            self._mz[at] = (self._sz << 2) // n
+            self._mx[at] = self.mean_x = (self._sx << 2) // n
+            self._my[at] = self.mean_y = (self._sy << 2) // n
+            self._mz[at] = self.mean_z = (self._sz << 2) // n
             k = 3 * at
             self._low[k] = self._lx
             self._low[k + 1] = self._ly
@@ -268,10 +409,12 @@ class Gait:
             >> 8
         ) + _BIAS
         self.score = score
+        self._forget_old_steps()
         if self.walking:
             if self._quiet >= _QUIET_TICKS or (quiet and self._variance(2) < _DEAD_VAR):
                 self.walking = 0
                 self._gate = 0
+                self.cadence_spm = 0
         elif quiet:
             self._gate = 0
         else:
@@ -281,6 +424,7 @@ class Gait:
             self._gate = gate
             if gate >= _OPEN:
                 self.walking = 1
+                self._commit()
         # A jog is told by impacts, with or without a runner's cadence, and ends two seconds after them.
         if var1 > _JOG_ALONE_VAR or (var1 > _JOG_VAR and self.cadence_spm > _JOG_SPM):
             if self._jog < _JOG_TICKS:

@@ -120,7 +120,7 @@ def _make_imu(profile, shared):
         return shared
 
     power = _output(profile.imu_power_pin)
-    return Imu(open_shared if shared is not None else open_bus, profile.imu_address, power)
+    return Imu(open_shared if shared is not None else open_bus, profile.imu_address, power, time.sleep)
 
 
 def _make_motor(profile):
@@ -153,7 +153,7 @@ def _open_bank(name):
     if name.startswith("nvm:"):
         return hw_banks.NvmBank(microcontroller.nvm, int(name[4:]))
     try:
-        return hw_banks.FileBank(name)
+        return hw_banks.FileBank(name, open)
     except OSError:
         pass
     try:
@@ -163,8 +163,8 @@ def _open_bank(name):
             os.mkdir(folder)
         except OSError:
             pass
-        hw_banks.create_file(name)
-        return hw_banks.FileBank(name)
+        hw_banks.create_file(name, open)
+        return hw_banks.FileBank(name, open)
     except OSError:
         pass
     try:

@@ -1,0 +1,669 @@
+"""``boot.py``, ``code.py`` and ``safemode.py`` themselves, run against modules with CircuitPython's own surface."""
+
+from __future__ import annotations
+
+import builtins
+import importlib.metadata
+import itertools
+import re
+import sys
+import time as real_time
+import tomllib
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from walktall import boards, wire
+from walktall.retained import CRASHES_MAX, SAFE_RESETS_MAX, Retained
+from walktall_sim.board import driver_time
+from walktall_sim.bus import VirtualI2C
+from walktall_sim.chips import CHIPS
+from walktall_sim.clock import VirtualClock
+from walktall_sim.serialport import MemoryPort
+
+from tests import circuitpython_surface as surface
+from tests.walking_board import Walker
+
+FIRMWARE = Path(__file__).resolve().parent.parent / "firmware"
+XIAO, NANO, PICO = boards.names()[0], "arduino_nano_rp2040_connect", "raspberry_pi_pico"
+
+
+class Reset(BaseException):
+    """microcontroller.reset()"""
+
+
+class Reload(BaseException):
+    """supervisor.reload()"""
+
+
+class Enough(BaseException):
+    """The test has seen enough."""
+
+
+class Desk:
+    """A board's parts, whose behaviour is the virtual board's, behind CircuitPython's modules."""
+
+    def __init__(self, board_id: str, folder: Path) -> None:
+        self.board_id = board_id
+        self.folder = folder
+        self.clock = VirtualClock()
+        profile = boards.select(board_id)
+        assert profile is not None
+        self.profile = profile
+        self.bus = VirtualI2C(self.clock)
+        self.chip = CHIPS[profile.chips[0]](Walker(), self.clock)
+        self.chip.set_power(not profile.imu_power_pin)
+        self.bus.attach(profile.imu_address, self.chip)
+        self.port = MemoryPort(self.clock)
+        self.levels: dict[str, bool] = {}  # of inputs, by pin
+        self.outputs: dict[str, list[bool]] = {}
+        self.duties: list[int] = []
+        self.usb = False
+        self.readonly = False
+        self.memory = bytearray(b"\x5a" * 256)  # noise, as after power-on
+        self.nvm = bytearray(b"\xff" * (8192 if profile.banks[1].startswith("nvm") else 4096))
+        self.nvm_writes = 0
+        self.calls: list[tuple[str, Any]] = []
+        self.printed: list[str] = []
+        self.env: dict[str, Any] = {}
+        self.end_s = 10.0
+        self.safe_mode = "NONE"
+        self.fed_s: list[float] = []
+        self.watchdog_mode: Any = None
+        self.files_written: list[str] = []
+        self.modules: dict[str, Any] = {}
+
+    # What the parts do.
+
+    def _makes(self) -> dict[str, dict[str, Any]]:
+        desk = self
+
+        class DigitalInOut:
+            def __init__(self, pin: Any) -> None:
+                self._pin = pin.name
+                self._output = False
+
+            def deinit(self) -> None:
+                desk.calls.append(("deinit", self._pin))
+
+            def switch_to_output(self, value: bool = False, drive_mode: Any = None) -> None:
+                self._output = True
+                self.value = value
+
+            def switch_to_input(self, pull: Any = None) -> None:
+                desk.calls.append(("input", (self._pin, pull.name if pull else None)))
+
+            @property
+            def value(self) -> bool:
+                return desk.outputs[self._pin][-1] if self._output else desk.levels.get(self._pin, True)
+
+            @value.setter
+            def value(self, value: bool) -> None:
+                assert self._output
+                desk.outputs.setdefault(self._pin, []).append(bool(value))
+                if self._pin == desk.profile.imu_power_pin:
+                    desk.chip.set_power(bool(value))
+
+        class PWMOut:
+            def __init__(
+                self, pin: Any, *, duty_cycle: int = 0, frequency: int = 500, variable_frequency: bool = False
+            ) -> None:
+                desk.calls.append(("pwm", (pin.name, frequency)))
+                self._duty = duty_cycle
+
+            @property
+            def duty_cycle(self) -> int:
+                return self._duty
+
+            @duty_cycle.setter
+            def duty_cycle(self, duty_cycle: int) -> None:
+                assert 0 <= duty_cycle <= 65535
+                self._duty = duty_cycle
+                desk.duties.append(duty_cycle)
+
+        class I2C:
+            def __init__(self, scl: Any, sda: Any, *, frequency: int = 100000, timeout: int = 255) -> None:
+                desk.calls.append(("i2c", (scl.name, sda.name)))
+                # The sensor's bus, or another one with pull-ups of its own.
+                bus = desk.bus.reopen() if sda.name == desk.profile.imu_sda else VirtualI2C(desk.clock)
+                for name in ("try_lock", "unlock", "scan", "writeto", "readfrom_into", "writeto_then_readfrom"):
+                    setattr(self, "_" + name, getattr(bus, name))
+                self._deinit = bus.deinit
+
+            def deinit(self) -> None:
+                self._deinit()
+
+            def try_lock(self) -> bool:
+                return bool(self._try_lock())  # type: ignore[attr-defined]
+
+            def unlock(self) -> None:
+                self._unlock()  # type: ignore[attr-defined]
+
+            def scan(self) -> Any:
+                return self._scan()  # type: ignore[attr-defined]
+
+            def writeto(self, address: int, buffer: Any, *, start: int = 0, end: int | None = None) -> None:
+                self._writeto(address, buffer, start=start, end=end)  # type: ignore[attr-defined]
+
+            def readfrom_into(self, address: int, buffer: Any, *, start: int = 0, end: int | None = None) -> None:
+                self._readfrom_into(address, buffer, start=start, end=end)  # type: ignore[attr-defined]
+
+            def writeto_then_readfrom(self, address: int, out_buffer: Any, in_buffer: Any, **how: Any) -> None:
+                self._writeto_then_readfrom(address, out_buffer, in_buffer, **how)  # type: ignore[attr-defined]
+
+        class AnalogIn:
+            def __init__(self, pin: Any) -> None:
+                self.value = 26000
+                self.reference_voltage = 3.3
+
+        class ByteArray:
+            def __len__(self) -> int:
+                return len(desk.nvm)
+
+            def __getitem__(self, index: Any) -> Any:
+                return desk.nvm[index]
+
+            def __setitem__(self, index: Any, value: Any) -> None:
+                desk.nvm[index] = value
+                desk.nvm_writes += 1
+
+        class SleepMemory:
+            def __len__(self) -> int:
+                return len(desk.memory)
+
+            def __getitem__(self, index: Any) -> Any:
+                return desk.memory[index]
+
+            def __setitem__(self, index: Any, value: Any) -> None:
+                desk.memory[index] = value
+
+        class WatchDogTimer:
+            def __init__(self) -> None:
+                self.timeout = 0.0
+
+            def feed(self) -> None:
+                desk.fed_s.append(desk.clock.now_us / 1e6)
+
+            @property
+            def mode(self) -> Any:
+                return desk.watchdog_mode
+
+            @mode.setter
+            def mode(self, mode: Any) -> None:
+                desk.watchdog_mode = mode
+                desk.fed_s.append(desk.clock.now_us / 1e6)
+
+        class Runtime:
+            def __init__(self) -> None:
+                self.autoreload = True
+
+            @property
+            def usb_connected(self) -> bool:
+                return desk.usb
+
+        class Serial:
+            def __init__(self) -> None:
+                self.timeout: float | None = None
+                self.write_timeout: float | None = None
+
+            @property
+            def connected(self) -> bool:
+                return desk.port.connected
+
+            @property
+            def in_waiting(self) -> int:
+                return desk.port.in_waiting
+
+            def readinto(self, buf: Any) -> int:
+                assert self.timeout == 0, "it would wait for ever"
+                return desk.port.readinto(buf)
+
+            def write(self, buf: Any) -> int:
+                assert self.write_timeout == 0, "it would wait for ever"
+                return desk.port.write(buf)
+
+        class VfsFat:
+            def __init__(self, block_device: Any = None) -> None:
+                self.readonly = desk.readonly
+
+        class RTC:
+            datetime = real_time.gmtime(946684800)  # 2000, as after power-on
+
+        def remount(mount_path: str, readonly: bool = False, **how: Any) -> None:
+            desk.calls.append(("remount", (mount_path, readonly)))
+            desk.readonly = readonly
+
+        def reset() -> None:
+            raise Reset
+
+        def reload() -> None:
+            raise Reload
+
+        return {
+            "digitalio": {"DigitalInOut": DigitalInOut},
+            "pwmio": {"PWMOut": PWMOut},
+            "busio": {"I2C": I2C},
+            "analogio": {"AnalogIn": AnalogIn},
+            "alarm": {"SleepMemory": SleepMemory},
+            "watchdog": {"WatchDogTimer": WatchDogTimer},
+            "nvm": {"ByteArray": ByteArray},
+            "supervisor": {"Runtime": Runtime, "reload": reload, "ticks_ms": desk.clock.ticks_ms},
+            "usb_cdc": {"Serial": Serial, "enable": lambda **how: desk.calls.append(("usb_cdc.enable", how))},
+            "storage": {"remount": remount, "getmount": lambda path: VfsFat()},
+            "rtc": {"RTC": RTC},
+            "microcontroller": {"reset": reset},
+        }
+
+    def _make_modules(self) -> None:
+        made: dict[str, Any] = {}
+        does = self._makes()
+        for name, what in does.items():
+            made[name] = surface.make_module(name, surface.stub(name), what)
+        # Instances that the stubs name by a class of another module.
+        chip = made["microcontroller"]
+        chip.nvm = made["nvm"].ByteArray()
+        chip.watchdog = made["watchdog"].WatchDogTimer()
+        chip.cpu.reset_reason = chip.ResetReason.POWER_ON
+        made["usb_cdc"].data = made["usb_cdc"].Serial()
+        runtime = made["supervisor"].runtime
+        runtime.safe_mode_reason = getattr(made["supervisor"].SafeModeReason, self.safe_mode)
+        made["board"] = surface.make_module("board", surface.board_stub(self.board_id), {"board_id": self.board_id})
+        made["time"] = types.SimpleNamespace(
+            sleep=self._sleep,
+            monotonic=lambda: self.clock.now_us / 1e6,
+            localtime=lambda seconds: real_time.gmtime(seconds),
+            mktime=lambda moment: int(real_time.mktime(moment) - real_time.timezone),
+        )
+        made["os"] = types.SimpleNamespace(
+            getenv=self.env.get,
+            mkdir=self._mkdir,
+            urandom=lambda n: bytes(range(n)),
+        )
+        self.modules = made
+
+    def _sleep(self, seconds: float) -> None:
+        self.clock.sleep(seconds)
+        if self.clock.now_us > self.end_s * 1e6:
+            raise Enough
+
+    def _inside(self, path: str) -> Path:
+        return self.folder / path.lstrip("/")
+
+    def _mkdir(self, path: str) -> None:
+        if self.readonly:
+            raise OSError(30)
+        self._inside(path).mkdir()
+
+    def _open(self, path: str, mode: str = "r") -> Any:
+        if self.readonly and mode != "rb":
+            raise OSError(30)
+        if mode != "rb":
+            self.files_written.append(path)
+        return open(self._inside(path), mode)
+
+    # Running.
+
+    def run(self, name: str) -> BaseException | None:
+        """Execute one of the board's files anew; what it ended by."""
+        self._make_modules()
+
+        def import_(wanted: str, *rest: Any) -> Any:
+            if wanted in self.modules:
+                return self.modules[wanted]
+            return builtins.__import__(wanted, *rest)
+
+        mine = dict(vars(builtins))
+        mine["__import__"] = import_
+        mine["open"] = self._open
+        mine["print"] = lambda *what: self.printed.append(" ".join(str(w) for w in what))
+        source = (FIRMWARE / name).read_text()
+        try:
+            with driver_time(self.clock):
+                exec(compile(source, name, "exec"), {"__builtins__": mine, "__name__": "__main__"})
+        except (Reset, Reload, Enough) as end:
+            return end
+        return None
+
+    def work(self, seconds: float) -> BaseException | None:
+        """Let ``code.py`` run for some virtual seconds."""
+        self.end_s = self.clock.now_us / 1e6 + seconds
+        return self.run("code.py")
+
+    def count(self, call: str) -> int:
+        return sum(1 for name, _ in self.calls if name == call)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Callable[..., Desk]:
+    def make(board_id: str = XIAO) -> Desk:
+        return Desk(board_id, tmp_path)
+
+    return make
+
+
+# ---- the surface itself ---------------------------------------------------------------------------------------------
+
+
+def test_what_circuitpython_does_not_have_does_not_exist_here(desk: Callable[..., Desk]) -> None:
+    one = desk()
+    one._make_modules()
+    digitalio, storage = one.modules["digitalio"], one.modules["storage"]
+    pin = digitalio.DigitalInOut(one.modules["board"].D1)
+    with pytest.raises(AttributeError):
+        pin.toggle()
+    with pytest.raises(AttributeError):
+        pin.valve = True
+    with pytest.raises(TypeError):
+        pin.switch_to_output(True, False, 1)
+    with pytest.raises(TypeError):
+        storage.remount("/", read_only=True)
+    with pytest.raises(AttributeError):
+        _ = one.modules["microcontroller"].restart
+    with pytest.raises(AttributeError):
+        _ = one.modules["board"].GP4  # a Pico's
+    with pytest.raises(surface.Undeclared):
+        surface.make_module("rtc", surface.stub("rtc"), {"now": 1})
+
+
+@pytest.mark.parametrize("board_id", boards.names())
+def test_every_pin_of_a_profile_exists_on_its_board(board_id: str) -> None:
+    board = surface.make_module("board", surface.board_stub(board_id), {})
+    profile = boards.select(board_id)
+    for field, name in vars(profile).items():
+        if (field.endswith("_pin") or field in ("imu_sda", "imu_scl")) and name:
+            assert hasattr(board, name), f"{board_id} has no {name} for {field}"
+
+
+# ---- code.py --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("board_id", boards.names())
+def test_the_program_starts_walks_and_stays_quiet(desk: Callable[..., Desk], board_id: str) -> None:
+    one = desk(board_id)
+    assert isinstance(one.work(30), Enough)
+    assert one.modules["supervisor"].runtime.autoreload is False
+    assert one.nvm[:3] == b"WTJ" or (one.folder / "data" / "journal.bin").read_bytes()[4096:4099] == b"WTJ"
+    assert one.bus.n_transfers > 30 * 4
+    assert one.printed == []
+    assert one.duties[-1] == 0
+    assert any(one.outputs[one.profile.led_pin])
+    assert not Retained(one.memory).crashes
+
+
+def test_the_file_bank_lies_in_a_folder_and_only_it_is_written(desk: Callable[..., Desk]) -> None:
+    one = desk(PICO)
+    one.work(10)
+    assert set(one.files_written) == {boards.BANK_FILE}
+    assert [path.name for path in one.folder.iterdir()] == ["data"]
+
+
+def test_the_watchdog_is_armed_when_worn_and_fed_well_within_its_time(desk: Callable[..., Desk]) -> None:
+    one = desk()
+    one.work(20)
+    assert repr(one.watchdog_mode) == "WatchDogMode.RESET"
+    timeout = one.modules["microcontroller"].watchdog.timeout
+    assert 1 < timeout <= 8.388  # I2C takes a second to give up; RP2040's limit
+    pauses = [b - a for a, b in itertools.pairwise(one.fed_s)]
+    assert max(pauses) < timeout / 2
+
+
+def test_with_a_stuck_bus_the_watchdog_is_still_fed_in_time(desk: Callable[..., Desk]) -> None:
+    one = desk()
+    one.chip.nack_next(10**9)
+    one.work(3)
+    one.bus.stuck = True
+    one.work(20)
+    pauses = [b - a for a, b in itertools.pairwise(one.fed_s)]
+    assert max(pauses) < one.modules["microcontroller"].watchdog.timeout
+
+
+@pytest.mark.parametrize("why", ["usb", "readonly"])
+def test_the_watchdog_sleeps_with_a_computer_and_in_maintenance(desk: Callable[..., Desk], why: str) -> None:
+    one = desk()
+    setattr(one, why, True)
+    one.work(10)
+    assert one.watchdog_mode is None
+
+
+def test_in_maintenance_nothing_is_written_to_the_drive(desk: Callable[..., Desk]) -> None:
+    one = desk(PICO)
+    one.readonly = True
+    assert isinstance(one.work(10), Enough)
+    assert one.files_written == []
+    assert list(one.folder.iterdir()) == []
+
+
+def _break_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    from walktall import device
+
+    def broken(self: Any, now_ms: int) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(device.Device, "_turn", broken)
+
+
+def test_an_exception_stops_the_motor_is_kept_and_the_program_starts_anew_in_seconds(
+    desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = desk()
+    _break_turns(monkeypatch)
+    began_us = one.clock.now_us
+    assert isinstance(one.work(60), Reload)
+    assert (one.clock.now_us - began_us) / 1e6 < 10
+    assert one.duties[-1] == 0
+    assert Retained(one.memory).crashes == 1
+    monkeypatch.undo()
+    one.port.host.open()
+    one.work(3)
+    assert Retained(one.memory).error == "MemoryError"
+
+
+def test_a_crash_loop_slows_down_and_stops_writing(desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> None:
+    one = desk()
+    one.work(5)
+    _break_turns(monkeypatch)
+    for _ in range(CRASHES_MAX):
+        assert isinstance(one.work(100), Reload)
+    writes = one.nvm_writes
+    began_us = one.clock.now_us
+    assert isinstance(one.work(100), Reload)
+    assert (one.clock.now_us - began_us) / 1e6 >= 60
+    pauses = [b - a for a, b in itertools.pairwise(one.fed_s)]
+    assert max(pauses) < one.modules["microcontroller"].watchdog.timeout  # the long pause is fed
+    monkeypatch.undo()
+    one.work(250)  # a walk that would leave a record
+    one.port.host.open()
+    one.work(5)
+    assert one.nvm_writes == writes
+
+
+def test_ten_good_minutes_forget_the_crashes(desk: Callable[..., Desk]) -> None:
+    one = desk()
+    Retained(one.memory).note_crash(OSError())
+    one.work(590)
+    assert Retained(one.memory).crashes == 1
+    one.work(620)
+    assert Retained(one.memory).crashes == 0
+    assert Retained(one.memory).error == "OSError"
+
+
+def test_ctrl_c_of_a_developer_stops_the_motor(desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> None:
+    from walktall import device
+
+    def interrupted(self: Any) -> None:
+        self._motor.duty_u16 = 50000
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(device.Device, "poll", interrupted)
+    one = desk()
+    with pytest.raises(KeyboardInterrupt):
+        one.work(5)
+    assert one.duties[-1] == 0
+
+
+def test_a_maintenance_boot_is_asked_for_over_serial_and_happens_once(desk: Callable[..., Desk]) -> None:
+    one = desk()
+    one.run("boot.py")
+    assert one.count("remount") == 1
+    one.port.host.open()
+    one.port.host.write(wire.encode(wire.MAINTENANCE, 1))
+    assert isinstance(one.work(20), Reset)
+    assert bytes([wire.MAINTENANCE | wire.REPLY]) in bytes(one.port._to_host)  # it was told before
+    one.readonly = True  # as a reset leaves it
+    one.run("boot.py")
+    assert one.count("remount") == 1
+    assert one.readonly
+    one.run("boot.py")
+    assert one.count("remount") == 2
+
+
+@pytest.mark.parametrize("board_id", [XIAO, PICO])
+def test_a_haptic_driver_chip_shares_the_sensors_bus_where_it_has_to(
+    desk: Callable[..., Desk], board_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played: list[int] = []
+
+    class Drv2605:
+        def __init__(self, i2c: Any, address: int = 0x5A) -> None:
+            self.mode = 0
+
+        def use_ERM(self) -> None:
+            pass
+
+        realtime_value = property(None, lambda self, value: played.append(value))
+
+    fake = types.ModuleType("adafruit_drv2605")
+    fake.DRV2605 = Drv2605  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "adafruit_drv2605", fake)
+    one = desk(board_id)
+    one.env["WALKTALL_MOTOR"] = "drv2605"
+    assert isinstance(one.work(10), Enough)
+    buses = [pins for name, pins in one.calls if name == "i2c"]
+    assert len(set(buses)) == (2 if board_id == XIAO else 1)
+    assert played[-1] == 0
+    assert one.printed == []
+
+
+def test_a_board_without_the_second_port_works_all_the_same(
+    desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = desk()
+    make = one._make_modules
+
+    def without() -> None:
+        make()
+        one.modules["usb_cdc"].data = None
+
+    monkeypatch.setattr(one, "_make_modules", without)
+    assert isinstance(one.work(5), Enough)
+
+
+def test_an_unknown_board_is_told_so_and_left_alone(desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> None:
+    one = desk()
+    monkeypatch.setattr(boards, "select", lambda *what: None)
+    assert one.work(5) is None
+    assert "does not know" in one.printed[0]
+
+
+# ---- boot.py --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("board_id", boards.names())
+def test_worn_python_writes_the_drive_and_the_host_has_its_port(desk: Callable[..., Desk], board_id: str) -> None:
+    one = desk(board_id)
+    assert one.run("boot.py") is None
+    assert ("usb_cdc.enable", {"console": True, "data": True}) in one.calls
+    assert ("remount", ("/", False)) in one.calls
+    assert one.printed == []
+    assert one.count("deinit") == 1  # code.py needs the button's pin
+
+
+def test_the_button_held_at_boot_gives_the_drive_to_the_computer(desk: Callable[..., Desk]) -> None:
+    one = desk()
+    one.levels[one.profile.button_pin] = False
+    one.run("boot.py")
+    assert one.count("remount") == 0
+    assert one.count("usb_cdc.enable") == 1
+
+
+def test_whatever_fails_at_boot_the_drive_stays_with_the_computer_and_nothing_is_printed(
+    desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = desk()
+
+    def broken(*what: Any) -> None:
+        raise ValueError("settings.toml")
+
+    monkeypatch.setattr(boards, "select", broken)
+    assert one.run("boot.py") is None
+    assert one.count("remount") == 0
+    assert one.printed == []
+
+
+# ---- safemode.py ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reason", ["WATCHDOG", "BROWNOUT", "HARD_FAULT"])
+def test_safe_mode_is_left_by_a_reset_and_not_for_ever(desk: Callable[..., Desk], reason: str) -> None:
+    one = desk()
+    one.safe_mode = reason
+    one.end_s = 1e9
+    ends = [one.run("safemode.py") for _ in range(SAFE_RESETS_MAX + 3)]
+    assert [isinstance(end, Reset) for end in ends] == [True] * SAFE_RESETS_MAX + [False] * 3
+    assert Retained(one.memory).reason
+
+
+@pytest.mark.parametrize("reason", ["USER", "NO_CIRCUITPY", "USB_TOO_MANY_ENDPOINTS", "PROGRAMMATIC", "NONE"])
+def test_a_safe_mode_that_a_person_has_to_see_stays(desk: Callable[..., Desk], reason: str) -> None:
+    one = desk()
+    one.safe_mode = reason
+    assert one.run("safemode.py") is None
+
+
+def test_ten_good_minutes_give_safe_mode_its_resets_back(desk: Callable[..., Desk]) -> None:
+    one = desk()
+    one.safe_mode = "WATCHDOG"
+    one.end_s = 1e9
+    for _ in range(SAFE_RESETS_MAX + 1):
+        one.run("safemode.py")
+    one.work(650)
+    one.end_s = 1e9
+    assert isinstance(one.run("safemode.py"), Reset)
+
+
+# ---- settings.toml, requirements.txt --------------------------------------------------------------------------------
+
+
+def test_every_line_of_settings_toml_is_wiring_that_the_profiles_know() -> None:
+    text = (FIRMWARE / "settings.toml").read_text()
+    assert tomllib.loads(text) == {}  # all commented: the profile holds
+    offered = tomllib.loads(re.sub(r"(?m)^# (WALKTALL_)", r"\1", text))
+    assert len(offered) >= 10
+    asked: set[str] = set()
+
+    def getenv(key: str) -> Any:
+        asked.add(key)
+        return offered.get(key)
+
+    profile = boards.select(XIAO, getenv)
+    assert profile is not None
+    assert profile.refused == ()
+    assert asked == set(offered)
+    plain = boards.select(XIAO)
+    assert vars(profile) == vars(plain), "what is offered is the reference board's own wiring"
+
+
+def test_the_drives_libraries_are_pinned_to_what_the_virtual_board_runs() -> None:
+    pins = dict(
+        line.split("==")
+        for line in (FIRMWARE / "requirements.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    )
+    assert pins["adafruit-circuitpython-lsm6ds"] == "4.6.3"
+    for name, version in pins.items():
+        try:
+            assert importlib.metadata.version(name) == version, name
+        except importlib.metadata.PackageNotFoundError:
+            assert name == "adafruit-circuitpython-drv2605"  # optional, and not on the virtual board

@@ -23,12 +23,13 @@ from walktall import boards
 from walktall.device import Device
 from walktall.hw import banks as hw_banks
 from walktall.hw.imu import Imu
-from walktall.hw.motor import PwmMotor
+from walktall.hw.motor import HapticMotor, NoMotor, PwmMotor
+
 from walktall_sim import flash
 from walktall_sim.bus import VirtualI2C
 from walktall_sim.chips import CHIPS, Lsm6ds, SampleSource
 from walktall_sim.clock import US_PER_S, Clock, VirtualClock
-from walktall_sim.motor import ButtonScript, DigitalOut, PwmOut
+from walktall_sim.motor import ButtonScript, DigitalOut, Drv2605l, PwmOut
 from walktall_sim.serialport import DevicePort, MemoryPort
 
 TURN_US = 100
@@ -213,7 +214,7 @@ class VirtualBoard:
         try:
             self.device = Device(
                 self.imu,
-                PwmMotor(self.pwm),
+                self._motor(),
                 self._banks(),
                 self.port,
                 self.clock.ticks_ms,
@@ -230,6 +231,18 @@ class VirtualBoard:
         except flash.PowerCut:
             self._lose_power()
             raise
+
+    def _motor(self) -> Any:
+        if self.profile.motor == "pwm" and self.profile.motor_pin:
+            return PwmMotor(self.pwm)
+        if self.profile.motor == "drv2605":
+            import adafruit_drv2605
+
+            # On a bus of its own, as on boards whose sensor does not share one.
+            bus = VirtualI2C(self.clock)
+            bus.attach(Drv2605l.ADDRESS, Drv2605l(self.pwm))
+            return HapticMotor(adafruit_drv2605.DRV2605(bus))
+        return NoMotor()
 
     def _banks(self) -> tuple[Any, ...]:
         made: list[Any] = []

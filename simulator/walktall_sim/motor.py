@@ -1,13 +1,15 @@
-"""The pins that the firmware drives: a PWM output that records its edges, and plain digital pins.
+"""What the firmware drives: a PWM output that records its edges, a haptic driver chip, plain digital pins, a button.
 
-``PwmOut`` has the surface of ``pwmio.PWMOut`` that the motor driver uses. What the motor does to the sensor (it shakes
-it) is the source's business: ``is_running`` and ``edges`` tell when it turned.
+``PwmOut`` has the surface of ``pwmio.PWMOut`` that the motor driver uses. ``Drv2605l`` is TI's chip by the registers
+that real-time playback needs; its waveform sequencer is not modelled. What the motor does to the sensor (it shakes it)
+is the source's business: ``is_running`` and ``edges`` tell when it turned.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from walktall_sim.bus import WritableBuffer
 from walktall_sim.clock import Clock
 
 
@@ -51,6 +53,58 @@ class PwmOut:
     def deinit(self) -> None:
         """The pin goes back to being nothing: the gate's pull-down stops the motor."""
         self.duty_cycle = 0
+
+
+class Drv2605l:
+    """A DRV2605L on the I2C bus (address 5A) with a motor behind it.
+
+    STATUS (00h) bits 7:5: 7, the DRV2605L. MODE (01h) bits 2:0: 5 is real-time playback, bit 6 standby, bit 7 reset.
+    RTP_INPUT (02h): signed drive while in real-time playback. Source: TI SLOS854, register map.
+
+    :param out: the motor; its duty is RTP_INPUT / 127
+    """
+
+    ADDRESS = 0x5A
+    answers = True
+    holds_bus = False
+
+    def __init__(self, out: PwmOut) -> None:
+        self.out = out
+        self.registers = bytearray(64)
+        self._pointer = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Power-on: standby, nothing driven."""
+        self.registers[:] = bytes(64)
+        self.registers[0x00] = 0xE0
+        self.registers[0x01] = 0x40
+        self.registers[0x1A] = 0x36
+        self.registers[0x1D] = 0xA0
+        self._drive()
+
+    def write(self, data: bytes, at_us: int) -> None:
+        """First byte: register; the rest is written from there on."""
+        self._pointer = data[0] & 0x3F
+        for value in data[1:]:
+            if self._pointer == 0x01 and value & 0x80:
+                self.reset()
+            elif self._pointer != 0x00:
+                self.registers[self._pointer] = value
+            self._pointer = (self._pointer + 1) & 0x3F
+        self._drive()
+
+    def read_into(self, buf: WritableBuffer, start: int, end: int, at_us: int) -> None:
+        """Registers from the pointer on."""
+        for i in range(start, end):
+            buf[i] = self.registers[self._pointer]
+            self._pointer = (self._pointer + 1) & 0x3F
+
+    def _drive(self) -> None:
+        rtp = self.registers[0x02]
+        playing = self.registers[0x01] & 0x47 == 5
+        # Negative values (bit 7) brake in this mode; they do not turn the motor here.
+        self.out.duty_cycle = rtp * 65535 // 127 if playing and rtp < 128 else 0
 
 
 class DigitalOut:

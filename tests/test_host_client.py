@@ -43,7 +43,7 @@ class ScriptedPort:
 
 
 def client_of(port: object) -> Client:
-    return Client(port, FakeTime())  # type: ignore[arg-type]
+    return Client(port, FakeTime(), first_id=1)  # type: ignore[arg-type]
 
 
 def test_hello_tells_what_the_clip_says() -> None:
@@ -87,6 +87,20 @@ def test_a_request_lost_on_the_way_is_asked_again() -> None:
         return data
 
     assert client_of(DirectPort(desk, lose)).clock(1000).number("utc_s") == 1000
+
+
+def test_what_acts_acts_once_though_its_answer_was_lost() -> None:
+    desk = Desk()
+    lost = [1]
+
+    def lose(data: bytes) -> bytes:
+        if data and lost[0]:
+            lost[0] -= 1
+            return b""
+        return data
+
+    client_of(DirectPort(desk, lose)).identify()
+    assert desk.handler.identified == 1
 
 
 def test_an_answer_to_an_earlier_request_is_not_taken_for_this_ones() -> None:

@@ -169,7 +169,7 @@ def info(
 ) -> None:
     """Show what a clip says of itself: battery, memory, firmware, calibration, errors.
 
-    It changes nothing on the clip.
+    As whenever the clip is plugged in, a walk that it was recording is over; nothing else changes.
 
     Example: walktall info --port socket://localhost:7700
     """

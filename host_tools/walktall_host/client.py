@@ -2,12 +2,12 @@
 
 Whatever comes is hostile until it is checked. ``wire.Decoder`` drops what does not check; here a reply has to be of the
 right kind, carry its request's id and be long enough, and a stream of replies has an end in number and in time. What
-did not come is asked for again under a new id: every request does the same when it is done twice.
+did not come is asked for again under the same id, by which the clip knows what it has done already.
 
 It stores nothing (``store`` does) and does not know the order of a download (``download`` does).
 """
 
-import itertools
+import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,6 +32,7 @@ _ID_MAX = 0xFFFF
 _CONSOLE_KEYS = (3, 4)
 
 Values = Mapping[str, int | str | bytes]
+Fields = tuple[tuple[str, str, str], ...]
 
 
 class Message:
@@ -117,12 +118,15 @@ class Batch:
 class Client:
     """Requests to the clip on ``port``."""
 
-    def __init__(self, port: Port, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, port: Port, monotonic: Callable[[], float] = time.monotonic, first_id: int | None = None
+    ) -> None:
         self.port = port
         self._monotonic = monotonic
         self._decoder = wire.Decoder()
         self._left = b""
-        self._ids = itertools.cycle(range(1, _ID_MAX + 1))
+        # Anywhere: what is still under way for whoever had the port before bears other ids.
+        self._id = random.randrange(_ID_MAX) if first_id is None else first_id - 1
 
     @property
     def bad_frames(self) -> int:
@@ -148,11 +152,11 @@ class Client:
 
     def _encode(self, kind: int, body: bytes, console_safe: bool) -> tuple[int, bytes]:
         """A new request id and the bytes on the wire."""
-        for request_id in self._ids:
-            data = bytes(wire.encode(kind, request_id, body))
+        while True:
+            self._id = self._id % _ID_MAX + 1
+            data = bytes(wire.encode(kind, self._id, body))
             if not console_safe or not any(key in data for key in _CONSOLE_KEYS):
-                return request_id, data
-        raise AssertionError("ids never end")
+                return self._id, data
 
     def _own_error(self, kind: int, body: bytes) -> Refused | None:
         """The error that an ERROR reply to a request of this kind tells; None when it is not one."""
@@ -164,7 +168,7 @@ class Client:
         self,
         kind: int,
         body: bytes = b"",
-        fields: tuple[tuple[str, str, str], ...] = (),
+        fields: Fields = (),
         *,
         least: int | None = None,
         timeout_s: float = REPLY_TIMEOUT_S,
@@ -181,8 +185,8 @@ class Client:
         if least is None:
             least = int(wire.fields_size(fields))
         short = False
+        request_id, data = self._encode(kind, body, console_safe)
         for _ in range(tries):
-            request_id, data = self._encode(kind, body, console_safe)
             self.port.write(data)
             until_s = self._monotonic() + timeout_s
             while (frame := self._next_frame(until_s)) is not None:
@@ -203,7 +207,7 @@ class Client:
         raise NoAnswer(f"no answer to '{name}' from {safe(self.port.name)}: unplug the clip, plug it in, try again")
 
     @staticmethod
-    def _read(fields: tuple[tuple[str, str, str], ...], body: bytes) -> Values:
+    def _read(fields: Fields, body: bytes) -> Values:
         try:
             values: Values = wire.unpack(fields, body)
         except ValueError as fault:

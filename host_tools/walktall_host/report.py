@@ -30,8 +30,8 @@ _FAINT = "bright_black"
 _BLIND = (
     f"Angles hold to about ±{UNCERTAINTY_DEG}°: close to a limit, which side of it is chance. The clip feels the tilt "
     "of the collar alone. It cannot see where the head is or looks, the shoulders, the arms or the hips; a hill or a "
-    "loose collar looks to it like a lean. 'Lean' and 'slouch' say how fast it came, not what the spine did. It "
-    "reminds; it does not diagnose or treat."
+    "loose collar looks to it like a lean. 'Lean' and 'slouch' say how fast it came, not what the spine did; "
+    "'unsure' is neither. It reminds; it does not diagnose or treat."
 )
 #: From this quality on, by its begin: how a calibration is called.
 _QUALITIES = ((80, "good"), (50, "fair"), (1, "poor"))
@@ -204,12 +204,11 @@ def _rows(rows: Sequence[tuple[str, str]]) -> Padding:
 
 
 def _fault_rows(session: Session, figures: Figures) -> list[tuple[str, str]]:
-    kinds = []
-    if figures.forward_events:
-        for label, name in (("lean", "lean"), ("slouch", "slouch"), ("unsure", "of which neither can be said")):
-            if session[f"{label}_events"]:
-                kinds.append(f"{session[f'{label}_events']} {name}")
-    rows = [("forward", f"{figures.forward_events}" + (f": {', '.join(kinds)}" if kinds else ""))]
+    kinds = [
+        f"{session[f'{label}_events']} {label}" for label in ("lean", "slouch", "unsure") if session[f"{label}_events"]
+    ]
+    forward = str(figures.forward_events)
+    rows = [("forward", f"{forward}: {', '.join(kinds)}" if len(kinds) > 1 else "".join(kinds) or forward)]
     rows.append(("back", str(session["back_events"])))
     rows.append(("to a side", str(session["side_events"])))
     buzzes = str(session["buzzes"])
@@ -284,7 +283,7 @@ def list_sessions(sessions: Sequence[Session], zone: tzinfo | None = None) -> Ta
     """A table of sessions, one line each, in the order given; fits 80 columns."""
     clips = {session.device_id for session in sessions}
     table = Table(box=None, padding=(0, 2, 0, 0), header_style=_HEADING, pad_edge=False)
-    for name in ("no.", " begin", "worn", "judged", "upright", "fwd", "back", "side", "buzzes", "steps"):
+    for name in ("no.", " begin", "worn", "judged", "upright", "fwd", "back", "side", "buzz", "steps"):
         table.add_column(name, justify="left" if name == " begin" else "right", no_wrap=True)
     if len(clips) > 1:
         table.add_column("clip", no_wrap=True)
@@ -301,7 +300,7 @@ def list_sessions(sessions: Sequence[Session], zone: tzinfo | None = None) -> Ta
             str(session["back_events"]),
             str(session["side_events"]),
             str(session["buzzes"]),
-            f"{session['steps']:,}",
+            str(session["steps"]),
         ]
         if len(clips) > 1:
             cells.append(short_name(session.device_id))
@@ -313,10 +312,8 @@ def minutes(seconds: int) -> str:
     """Minutes, for a table: ``12 min``, ``8:05 h``; seconds where there is no whole minute."""
     if seconds < 60:
         return f"{seconds} s"
-    if seconds < 6000:
-        return f"{round(seconds / 60)} min"
     whole = round(seconds / 60)
-    return f"{whole // 60}:{whole % 60:02d} h"
+    return f"{whole} min" if whole < 60 else f"{whole // 60}:{whole % 60:02d} h"
 
 
 def begin_text(session: Session, zone: tzinfo | None = None) -> str:

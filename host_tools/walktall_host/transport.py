@@ -9,6 +9,7 @@ import os
 import re
 import sys
 import time
+import urllib.parse
 from types import TracebackType
 from typing import Protocol
 
@@ -123,7 +124,7 @@ def _why_not_open(name: str, fault: Exception) -> Exception:
     shown = safe(name)
     number = _errno_of(fault)
     if name.startswith("socket://"):
-        if isinstance(fault, (ValueError, TypeError)) or "expected a string in the form" in str(fault):
+        if not _is_socket_url(name):
             return BadInput(f"{shown}: write it as socket://HOST:PORT, for example socket://localhost:7700")
         return NoSuchPort(f"nobody answers at {shown}: is the other program running, and is the port right?")
     if isinstance(fault, ValueError) and "://" in name:
@@ -139,6 +140,15 @@ def _why_not_open(name: str, fault: Exception) -> Exception:
     if os.path.exists(name):
         return BadInput(f"{shown} is not a serial port")
     return NoDevice(f"{shown} cannot be opened: {safe(str(fault).splitlines()[0] if str(fault) else 'unknown reason')}")
+
+
+def _is_socket_url(name: str) -> bool:
+    """True for ``socket://HOST:PORT``."""
+    try:
+        parts = urllib.parse.urlsplit(name)
+        return bool(parts.hostname) and parts.port is not None
+    except ValueError:  # a port that is no number
+        return False
 
 
 def _who_may(name: str) -> str:

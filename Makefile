@@ -8,14 +8,15 @@ BIN := $(VENV)/bin
 JOBS ?= auto
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint venv clean
+.PHONY: help demo test lint venv pictures clean
 
 help:
-	@echo "make demo    generate a walk, play it through the virtual board, download it, print the report"
-	@echo "make test    all tests (the on-device VM included)"
-	@echo "make lint    ruff, mypy"
-	@echo "make venv    the environment for development, in $(VENV)"
-	@echo "make clean   remove all that make has made"
+	@echo "make demo      generate a walk, play it through the virtual board, download it, print the report"
+	@echo "make test      all tests (the on-device VM included)"
+	@echo "make lint      ruff, mypy"
+	@echo "make pictures  the documents' pictures anew, from real output"
+	@echo "make venv      the environment for development, in $(VENV)"
+	@echo "make clean     remove all that make has made"
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -49,6 +50,10 @@ lint: $(VENV)/.dev
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --strict host_tools/walktall_host simulator/walktall_sim
 	@$(BIN)/mypy --config-file .ci/mypy-firmware.ini firmware/lib/walktall
+
+# The pictures of the documents, from real output.
+pictures: $(VENV)/.sim
+	@$(BIN)/python scripts/picture.py
 
 clean:
 	@rm -rf $(VENV) dist build tests/vm/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis

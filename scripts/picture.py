@@ -59,7 +59,7 @@ def follow(recording: Path) -> Track:
                 detector = chain.detector
                 track.pitch_deg.append(detector.pitch_cdeg / 100)
                 track.classes.append(detector.second_class)
-                track.limits_deg.append((detector.limit_on_cdeg / 100, detector.limit_off_cdeg / 100))
+                track.limits_deg.append((detector.forward.on_cdeg / 100, detector.forward.off_cdeg / 100))
         chain.buzz_request = 0
         while chain.ring.take():
             if chain.ring.code == events.BUZZ:
@@ -123,11 +123,16 @@ def draw(track: Track) -> str:
         points = [(sheet.x(t), sheet.y(limits[side])) for t, limits in enumerate(track.limits_deg)]
         sheet.line(points, INK, 1, "2 4" if side else "6 3")
     on_deg, off_deg = track.limits_deg[-1]
-    sheet.text(WIDTH - RIGHT, sheet.y(on_deg) - 5, f"a fault from {on_deg:g}°, until below {off_deg:g}°", anchor="end")
+    sheet.text(sheet.x(0.45 * seconds), sheet.y(on_deg) - 5, f"a fault from {on_deg:g}°")
+    sheet.text(sheet.x(0.45 * seconds), sheet.y(off_deg) - 4, f"over below {off_deg:g}°")
     sheet.line([(sheet.x(t), sheet.y(deg)) for t, deg in enumerate(track.pitch_deg)], PITCH, 1.5)
+    named_s = -MINUTES * 60.0
     for t_s, label in track.buzzes:
         sheet.line([(sheet.x(t_s), TOP), (sheet.x(t_s), HEIGHT - BOTTOM)], BUZZ, 1.5)
-        sheet.text(sheet.x(t_s) + 5, TOP + 12, f"buzz: {label}", colour=BUZZ)
+        # A reminder soon after needs no name.
+        if t_s - named_s > 60:
+            sheet.text(sheet.x(t_s) - 5, TOP + 12, f"buzz: {label}", anchor="end", colour=BUZZ)
+            named_s = t_s
     named = [CLASSES.get(value, LEFT_OUT) for value in track.classes]
     names = sorted(
         {name for name, _ in named}, key=lambda name: [*(n for n, _ in CLASSES.values()), "left out"].index(name)

@@ -70,7 +70,7 @@ def test_json_is_one_object_and_nothing_else_on_standard_output(
     desk, port = clip
     id_ = desk.hello()["device_id"]
     assert isinstance(id_, bytes)
-    status, out, _ = run(capsys, "info", "--port", port, "--json")
+    _, out, _ = run(capsys, "info", "--port", port, "--json")
     (device,) = json.loads(out)["devices"]
     assert device["device_id"] == id_.hex()
     assert {row[0] for row in wire.HELLO_FIELDS} <= set(device)
@@ -94,7 +94,9 @@ def test_quiet_says_nothing_when_all_went_well(
     assert run(capsys, "download", "--port", clip[1], "--store", path, "--quiet") == (0, "", "")
 
 
-def test_info_writes_nothing_on_the_clip_and_leaves_its_clock(clip: tuple[Desk, str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_info_writes_nothing_on_the_clip_and_leaves_its_clock(
+    clip: tuple[Desk, str], capsys: pytest.CaptureFixture[str]
+) -> None:
     desk, port = clip
     images = [bytes(bank.data) for bank in desk.banks]
     status, out, _ = run(capsys, "info", "--port", port)

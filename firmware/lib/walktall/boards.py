@@ -42,7 +42,7 @@ class Profile:
         self.imu_power_pin = ""
         self.imu_int_pin = ""
         self.imu_address = 0x6A
-        self.chips = ("lsm6ds3trc", "lsm6dsox")
+        self.chips = ("lsm6ds3trc", "lsm6dsox")  # type: tuple[str, ...]
         self.motor = "pwm"
         self.motor_pin = ""
         self.button_pin = ""

@@ -8,6 +8,7 @@ rhythm.
 The player is pure: it is told the time and answers with the duty. It touches no pin, does not sleep, and allocates
 nothing. What it does *not* do: decide whether to buzz (detector), or keep the sensor quiet meanwhile (device).
 """
+
 try:
     from micropython import const
 except ImportError:
@@ -50,7 +51,7 @@ NAMES = (
 
 # on, off, on, off ... in milliseconds. A coin motor needs 50 to 100 ms to spin up (datasheets of 8 and 10 mm ERMs), so
 # no `on` is below 120 ms and no gap is so short that the motor would not stop.
-PATTERNS = (
+PATTERNS = (  # type: tuple[tuple[int, ...], ...]
     (),
     (250, 150, 250, 150, 250, 0),  # forward: three
     (450, 250, 450, 0),  # back: two long

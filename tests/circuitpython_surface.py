@@ -1,8 +1,8 @@
 """CircuitPython's own modules for code that runs on the board alone, with the surface that its stubs give them.
 
-Each module is generated from the ``.pyi`` of circuitpython-stubs: what is not declared there does not exist here, what is
-declared takes the arguments that are declared, and an attribute that is not declared cannot be set. What a part *does* is
-handed in as a plain class or value of the same name; a part without behaviour answers None.
+Each module is generated from the ``.pyi`` of circuitpython-stubs: what is not declared there does not exist here, what
+is declared takes the arguments that are declared, and an attribute that is not declared cannot be set. What a part
+*does* is handed in as a plain class or value of the same name; a part without behaviour answers None.
 """
 
 from __future__ import annotations

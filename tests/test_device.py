@@ -334,8 +334,9 @@ def test_held_a_second_after_a_buzz_it_was_wrong_and_otherwise_nothing() -> None
     assert clip.names().count("buzz") == 1  # mute: no second buzz
 
 
-def test_held_three_seconds_it_writes_the_walk_and_sleeps_until_pressed() -> None:
-    clip = walking(200)
+@pytest.mark.parametrize("profile", CHIPS)
+def test_held_three_seconds_it_writes_the_walk_and_sleeps_until_pressed(profile: str) -> None:
+    clip = walking(200, profile=profile)
     now = clip.clock.now_us / 1e6
     clip.press(now + 1, 3.5)
     clip.run_for(10)
@@ -343,6 +344,7 @@ def test_held_three_seconds_it_writes_the_walk_and_sleeps_until_pressed() -> Non
     assert clip.device.journal.count == 1
     assert clip.device.journal.unsaved == 0
     assert not clip.motor_on
+    assert (not clip.imu_power.value) if clip._has_imu_power else clip.chip.register(0x10) == 0
     transfers = clip.bus.n_transfers
     clip.run_for(60)
     assert clip.bus.n_transfers == transfers

@@ -643,7 +643,7 @@ class Device:
         self._start_pattern(pattern)
         self._sensor_ok = False
         try:
-            self._imu.stop()
+            self._imu.switch_off()
         except (OSError, RuntimeError, ValueError) as fault:
             self._note("imu", fault)
 

@@ -32,6 +32,8 @@ _ID_TRC = const(0x6A)
 _ID_SOX = const(0x6C)
 
 _WHO_AM_I = const(0x0F)
+_CTRL1_XL = const(0x10)
+_CTRL2_G = const(0x11)
 _CTRL3_C = const(0x12)
 _FIFO_CTRL = const(0x06)
 _FIFO_MODE = const(0x0A)
@@ -131,6 +133,20 @@ class Imu:
             except (OSError, ValueError, RuntimeError):
                 pass
             bus.deinit()
+
+    def switch_off(self):
+        """Let the chip draw as little as can be: its supply off, or, where that is not ours, both sensors powered down.
+
+        :raises OSError: the chip does not answer
+        """
+        try:
+            if self._power is None and self._device is not None:
+                self._write(_CTRL1_XL, 0)
+                self._write(_CTRL2_G, 0)
+        finally:
+            self.stop()
+            if self._power is not None:
+                self._power.value = False
 
     def power_cycle(self):
         """Take the chip's power away for 50 ms and start again; without a power pin only start again.

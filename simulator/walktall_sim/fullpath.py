@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import functools
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from walktall import events, journal
+
 from walktall_sim import chips
 from walktall_sim.board import VirtualBoard
 from walktall_sim.clock import Clock
@@ -24,16 +26,50 @@ _START_S = 10.0
 _LATE_US = 3_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long the sensor's driver takes on the virtual board, in microseconds."""
+
+    start_us: int
+    power_cycle_us: int
+    #: from the FIFO's beginning to the end of a start
+    lead_us: int
+    check_us: int
+    #: of a drain that finds 0, 1, 2 ... samples
+    drain_us: tuple[int, ...]
+
+
 @functools.cache
-def start_times_us(chip: str) -> tuple[int, int, int]:
-    """How long ``Imu.start`` and ``Imu.power_cycle`` take, and how long before their end the FIFO runs, in us."""
+def times_of(chip: str) -> Times:
+    """The driver's times, measured on a board of their own."""
     board = VirtualBoard(chip=chip, button=False)
-    begin_us = board.clock.now_us
-    board.imu.start()
-    started_us, epoch_us = board.clock.now_us, board.chip.epoch_us
+    clock, imu = board.clock, board.imu
+
+    def took_us(what: Callable[[], Any]) -> int:
+        begin_us = clock.now_us
+        what()
+        return clock.now_us - begin_us
+
+    start_us = took_us(imu.start)
+    epoch_us = board.chip.epoch_us
     assert epoch_us is not None
-    board.imu.power_cycle()
-    return started_us - begin_us, board.clock.now_us - started_us, started_us - epoch_us
+    lead_us = clock.now_us - epoch_us
+    power_cycle_us = took_us(imu.power_cycle)
+    check_us = took_us(imu.check)
+    drain_us: dict[int, int] = {}
+    period_us = 1_000_000_000 // chips.SOURCE_RATE_MHZ + 1
+    for wanted in range(imu.max_samples + 1):
+        imu.drain()
+        clock.advance_us(wanted * period_us - (drain_us.get(0, 0) if wanted else 0))
+        begin_us = clock.now_us
+        found = imu.drain()
+        drain_us.setdefault(found, clock.now_us - begin_us)
+    last = drain_us[0]
+    table = []
+    for n in range(imu.max_samples + 1):
+        last = drain_us.get(n, last)
+        table.append(last)
+    return Times(start_us, power_cycle_us, lead_us, check_us, tuple(table))
 
 
 class CountsImu:
@@ -46,7 +82,7 @@ class CountsImu:
         self.overrun = False
         self._source = source
         self._clock = clock
-        self._start_us, self._cycle_us, self._lead_us = start_times_us(chip)
+        self._times = times_of(chip)
         self._epoch_us: int | None = None
         self._next = 0
         self._ready: list[list[int]] = []
@@ -59,15 +95,15 @@ class CountsImu:
 
     def start(self) -> None:
         """As the real one; what fell due before is lost."""
-        self._begin(self._start_us)
+        self._begin(self._times.start_us)
 
     def power_cycle(self) -> None:
         """As the real one: the power taken away, and a start."""
-        self._begin(self._cycle_us)
+        self._begin(self._times.power_cycle_us)
 
     def _begin(self, takes_us: int) -> None:
         self._clock.advance_us(takes_us)
-        on_us = self._clock.now_us - self._lead_us
+        on_us = self._clock.now_us - self._times.lead_us
         if self._epoch_us is None:
             self._epoch_us = on_us
         self._next = max(self._next, self._due(on_us))
@@ -78,6 +114,7 @@ class CountsImu:
 
     def check(self) -> bool:
         """Always well."""
+        self._clock.advance_us(self._times.check_us)
         return True
 
     def drain(self) -> int:
@@ -92,6 +129,7 @@ class CountsImu:
         for at, row in enumerate(self._ready[:n]):
             self.counts[6 * at : 6 * at + 6] = array("h", row)
         del self._ready[:n]
+        self._clock.advance_us(self._times.drain_us[n])
         return n
 
     def time_of_sample_us(self, index: int) -> int:

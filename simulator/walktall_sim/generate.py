@@ -395,7 +395,7 @@ class Walk:
         at = np.clip(np.searchsorted(self._starts, t[2:] + 1e-9, "right") - 1, 0, len(self.plan) - 1)
         label_of = np.array([LABELS.index(KINDS[s.kind][0]) for s in self.plan])
         state_of = np.array([STATES.index(KINDS[s.kind][1]) for s in self.plan])
-        columns: dict[str, Any] = {"t_s": np.round(t[2:], 5)}
+        columns: dict[str, Any] = {"t_s": np.round(t[2:], 6)}
         for i, axis in enumerate("xyz"):
             columns[f"a{axis}"] = np.round(force[:, i], 4)
         for i, axis in enumerate("xyz"):

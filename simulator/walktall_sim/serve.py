@@ -107,8 +107,8 @@ class WornThenStill(WalkSource):
         return np.concatenate([rows, self._desk.block(i0 + len(rows), n - len(rows))])
 
 
-class _Stop(Exception):
-    """SIGTERM came."""
+class _Stop(BaseException):
+    """SIGTERM came. Not an Exception: the device takes those for faults of its own and goes on."""
 
 
 @contextlib.contextmanager

@@ -20,9 +20,9 @@ from walktall import __version__, records, wire
 from . import dates
 from . import report as reports
 from .client import Hello, short_name, version_text
-from .errors import CANCELLED, BadInput, NoDevice, WalktallError
-from .store import Session, Store, default_path
-from .terminal import abandon_stdout, count, duration, err, harden_streams, out, safe, write, write_json
+from .errors import CANCELLED, BadInput, TransferFailed, WalktallError
+from .store import STORE_VARIABLE, Session, Store, default_path
+from .terminal import abandon_stdout, count, duration, err, harden_streams, out, safe, write, write_json, write_lines
 
 app = typer.Typer(
     name="walktall",
@@ -51,7 +51,7 @@ _DEVICE = Annotated[
 ]
 _STORE = Annotated[
     Path | None,
-    typer.Option("--store", metavar="FILE", envvar="WALKTALL_STORE", help="The store, if not the usual one."),
+    typer.Option("--store", metavar="FILE", envvar=STORE_VARIABLE, help="The store, if not the usual one."),
 ]
 _JSON = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 _QUIET = Annotated[bool, typer.Option("--quiet", "-q", help="Only what was asked for, and errors.")]
@@ -298,17 +298,26 @@ def download(
     from .ports import each_clip
 
     results: list[Downloaded] = []
+    failed: TransferFailed | None = None
     with Store(store or default_path()) as opened:
         for clip in each_clip(port, device):
+            if failed is not None:  # of several clips, one that fails does not keep the others waiting
+                note(f"walktall: {failed}")
             if not quiet and not json_:
                 note(f"clip {clip.hello.name} on {safe(clip.port)}")
-            with _progress(not quiet and not json_) as tell:
-                result = fetch(clip.client, clip.hello, opened, time.time, tell)
+            try:
+                with _progress(not quiet and not json_) as tell:
+                    result = fetch(clip.client, clip.hello, opened, time.time, tell)
+            except TransferFailed as fault:
+                failed = fault
+                continue
             results.append(result)
             if not json_:
                 _tell_download(result, quiet)
     if json_:
         write_json({"devices": [_download_document(result) for result in results]})
+    if failed is not None:
+        raise failed
 
 
 @contextmanager
@@ -411,7 +420,7 @@ def sessions(
         )
         return
     if shown:
-        write(out(), reports.list_sessions(shown))
+        write_lines(out(), reports.list_sessions(shown))
     elif not quiet:
         note("nothing downloaded yet: plug the clip in, then 'walktall download'")
     if not quiet:
@@ -521,6 +530,3 @@ def _usage_line(fault: Exception) -> str:
     context = getattr(fault, "ctx", None)
     command = context.command_path if context is not None else "walktall"
     return f"{safe(text)} ('{command} --help' helps)"
-
-
-__all__ = ["NoDevice", "app", "main"]

@@ -46,8 +46,9 @@ def begin_of(session: Session) -> Begin:
         return Begin(session["start_utc_s"], CLOCK)
     if session["boot"] == session.fetched_boot and not session.has(records.FLAG_RESUMED):
         ago_s = session.fetched_uptime_s - session["start_uptime_s"]
-        if ago_s >= session["wear_s"]:
-            return Begin(session.fetched_utc_s - ago_s, DERIVED)
+        utc_s = session.fetched_utc_s - ago_s
+        if ago_s >= session["wear_s"] and utc_s > 0:
+            return Begin(utc_s, DERIVED)
     return Begin(0, UNDATED)
 
 

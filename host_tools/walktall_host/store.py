@@ -34,6 +34,7 @@ from .errors import StoreUnusable
 
 #: "WTst" in the file's header: what ``file`` and other tools can tell it by.
 APPLICATION_ID = 0x57547374
+STORE_VARIABLE = "WALKTALL_STORE"
 _BUSY_MS = 5000
 
 # One entry a version; never changed once released. Statements, not scripts: sqlite3 commits before a script.
@@ -134,7 +135,10 @@ class Known:
 
 
 def default_path() -> Path:
-    """Where the store is, unless the walker says otherwise: the user's data folder of this system."""
+    """Where the store is: what WALKTALL_STORE says, else the user's data folder of this system."""
+    told = os.environ.get(STORE_VARIABLE)
+    if told:
+        return Path(told)
     return Path(platformdirs.user_data_path("walktall", appauthor=False)) / "walktall.sqlite3"
 
 

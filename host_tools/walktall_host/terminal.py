@@ -8,10 +8,11 @@ import json
 import os
 import sys
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console, RenderableType
+from rich.text import Text
 
 _SHOWN_MAX = 120
 # Letters, marks, numbers, punctuation, symbols, the plain space: no control, format (bidirectional), private or
@@ -51,6 +52,14 @@ def write(console: Console, *renderables: RenderableType) -> None:
             console.print(renderable)
     lines = capture.get().splitlines()
     console.file.write("".join(line.rstrip() + "\n" for line in lines))
+
+
+def write_lines(console: Console, lines: Sequence[Text]) -> None:
+    """Print lines that are as wide as they are: a terminal may wrap them, a pipe gets them whole."""
+    if console.is_terminal:
+        console.print(Text("\n").join(lines), soft_wrap=True)
+    else:
+        console.file.write("".join(line.plain + "\n" for line in lines))
 
 
 def write_json(document: Mapping[str, Any]) -> None:

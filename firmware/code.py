@@ -24,6 +24,9 @@ _RESTART_S = 1
 _CRASH_LOOP_S = 60
 _REPLY_S = 0.5
 
+# Outputs that nobody else holds on to: a pin object that is collected might let its pin go.
+_held = []  # type: list
+
 
 class _NoPort:
     """Stands in where `boot.py` has not made the second serial port."""
@@ -141,9 +144,10 @@ def _make_motor(profile):
         sda = "SDA" if own else profile.imu_sda
         scl = "SCL" if own else profile.imu_scl
         bus = busio.I2C(boards.pin(board, scl), boards.pin(board, sda), frequency=400000)
-        if not own:
-            bus = _SharedBus(bus)
-        return hw_motor.HapticMotor(adafruit_drv2605.DRV2605(bus)), None if own else bus
+        if own:
+            return hw_motor.HapticMotor(adafruit_drv2605.DRV2605(bus)), None
+        shared = _SharedBus(bus)
+        return hw_motor.HapticMotor(adafruit_drv2605.DRV2605(shared)), shared
     return hw_motor.NoMotor(), None
 
 
@@ -181,7 +185,9 @@ def _open_to_read(path, mode):
 def _make_power(profile):
     from walktall.hw.power import Power
 
-    _output(profile.battery_enable_pin, False)
+    enable = _output(profile.battery_enable_pin, False)
+    if enable is not None:
+        _held.append(enable)
     adc = None
     pin = boards.pin(board, profile.battery_pin)
     if pin is not None:
@@ -276,6 +282,11 @@ def _make_device(profile, motor, shared, retained, maintenance):
     from walktall.device import Device
 
     button = _input(profile.button_pin)
+    told = ""
+    if retained.error:
+        told = "last run: " + retained.error
+    elif profile.refused:
+        told = "settings.toml: " + profile.refused[0].replace("WALKTALL_", "")
     device = Device(
         _make_imu(profile, shared),
         motor,
@@ -290,7 +301,7 @@ def _make_device(profile, motor, shared, retained, maintenance):
         reset_reason=_reset_reason(),
         random_bytes=os.urandom,
         may_restart=not maintenance,
-        last_error=("last run: " + retained.error) if retained.error else "",
+        last_error=told,
     )
     if retained.crash_loop:
         device.journal.read_only = True

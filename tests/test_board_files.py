@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import calendar
 import importlib.metadata
 import itertools
 import re
@@ -16,6 +17,8 @@ from typing import Any
 
 import pytest
 from walktall import boards, wire
+from walktall.hw.light import Light
+from walktall.hw.wallclock import WallClock
 from walktall.retained import CRASHES_MAX, SAFE_RESETS_MAX, Retained
 from walktall_sim.board import driver_time
 from walktall_sim.bus import VirtualI2C
@@ -68,7 +71,10 @@ class Desk:
         self.calls: list[tuple[str, Any]] = []
         self.printed: list[str] = []
         self.env: dict[str, Any] = {}
+        self.rtc_moment = real_time.gmtime(946684800)  # 2000, as after power-on
         self.end_s = 10.0
+        self.later: list[tuple[float, Callable[[], None]]] = []
+        self.well_s = 600
         self.safe_mode = "NONE"
         self.fed_s: list[float] = []
         self.watchdog_mode: Any = None
@@ -229,7 +235,7 @@ class Desk:
                 self.readonly = desk.readonly
 
         class RTC:
-            datetime = real_time.gmtime(946684800)  # 2000, as after power-on
+            datetime = desk.rtc_moment
 
         def remount(mount_path: str, readonly: bool = False, **how: Any) -> None:
             desk.calls.append(("remount", (mount_path, readonly)))
@@ -274,7 +280,7 @@ class Desk:
             sleep=self._sleep,
             monotonic=lambda: self.clock.now_us / 1e6,
             localtime=lambda seconds: real_time.gmtime(seconds),
-            mktime=lambda moment: int(real_time.mktime(moment) - real_time.timezone),
+            mktime=calendar.timegm,
         )
         made["os"] = types.SimpleNamespace(
             getenv=self.env.get,
@@ -285,6 +291,8 @@ class Desk:
 
     def _sleep(self, seconds: float) -> None:
         self.clock.sleep(seconds)
+        while self.later and self.clock.now_us > self.later[0][0] * 1e6:
+            self.later.pop(0)[1]()
         if self.clock.now_us > self.end_s * 1e6:
             raise Enough
 
@@ -318,7 +326,7 @@ class Desk:
         mine["__import__"] = import_
         mine["open"] = self._open
         mine["print"] = lambda *what: self.printed.append(" ".join(str(w) for w in what))
-        source = (FIRMWARE / name).read_text()
+        source = (FIRMWARE / name).read_text().replace("_WELL_S = 600", f"_WELL_S = {self.well_s}")
         try:
             with driver_time(self.clock):
                 exec(compile(source, name, "exec"), {"__builtins__": mine, "__name__": "__main__"})
@@ -473,18 +481,24 @@ def test_a_crash_loop_slows_down_and_stops_writing(desk: Callable[..., Desk], mo
     pauses = [b - a for a, b in itertools.pairwise(one.fed_s)]
     assert max(pauses) < one.modules["microcontroller"].watchdog.timeout  # the long pause is fed
     monkeypatch.undo()
-    one.work(250)  # a walk that would leave a record
-    one.port.host.open()
-    one.work(5)
+
+    def hello() -> None:
+        one.port.host.open()
+        one.port.host.write(wire.encode(wire.HELLO, 1))
+
+    one.later = [(one.clock.now_us / 1e6 + 60, hello)]
+    one.work(65)  # a walk that would leave a record
     assert one.nvm_writes == writes
 
 
 def test_ten_good_minutes_forget_the_crashes(desk: Callable[..., Desk]) -> None:
+    assert "_WELL_S = 600" in (FIRMWARE / "code.py").read_text()
     one = desk()
+    one.well_s = 30  # the minutes are not waited for here
     Retained(one.memory).note_crash(OSError())
-    one.work(590)
+    one.work(28)
     assert Retained(one.memory).crashes == 1
-    one.work(620)
+    one.work(35)
     assert Retained(one.memory).crashes == 0
     assert Retained(one.memory).error == "OSError"
 
@@ -628,9 +642,59 @@ def test_ten_good_minutes_give_safe_mode_its_resets_back(desk: Callable[..., Des
     one.end_s = 1e9
     for _ in range(SAFE_RESETS_MAX + 1):
         one.run("safemode.py")
-    one.work(650)
+    one.well_s = 20
+    one.work(25)
     one.end_s = 1e9
     assert isinstance(one.run("safemode.py"), Reset)
+
+
+# ---- light and clock ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("active_low", [0, 1])
+def test_one_led_shows_any_colour_and_three_show_each(active_low: int) -> None:
+    pins = [types.SimpleNamespace(value=None) for _ in range(3)]
+    light = Light(pins, active_low)
+    assert [pin.value != bool(active_low) for pin in pins] == [False, False, False]
+    light.set(5)
+    assert [pin.value != bool(active_low) for pin in pins] == [True, False, True]
+    light.set(0)
+    assert [pin.value != bool(active_low) for pin in pins] == [False, False, False]
+    one = Light(pins[:1], active_low)
+    one.set(4)
+    assert pins[0].value != bool(active_low)
+
+
+def test_the_wall_clock_is_not_set_until_it_is() -> None:
+    rtc = types.SimpleNamespace(datetime=real_time.gmtime(1609459200))  # 2021, as RP2040 begins
+    clock = WallClock(rtc, types.SimpleNamespace(localtime=real_time.gmtime, mktime=calendar.timegm))
+    assert clock.utc_s == 0
+    clock.utc_s = 200_000_000
+    assert clock.utc_s == 200_000_000
+    assert real_time.strftime("%Y-%m-%d", rtc.datetime) == "2026-05-03"
+
+
+def test_the_walk_is_dated_by_the_real_time_clock_after_a_reset(desk: Callable[..., Desk]) -> None:
+    one = desk()
+    one.rtc_moment = real_time.gmtime(1577836800 + 200_000_000)
+
+    def download() -> None:
+        one.port.host.open()
+        one.port.host.write(wire.encode(wire.HELLO, 1) + wire.encode(wire.FETCH, 2, bytes(4)))
+
+    one.later = [(100.0, download)]
+    one.work(103)
+    began = [200_000_000 + second for second in range(3)]
+    assert any(second.to_bytes(4, "little") in bytes(one.nvm) for second in began)
+
+
+def test_wiring_that_is_refused_is_told(desk: Callable[..., Desk]) -> None:
+    one = desk()
+    one.env["WALKTALL_MOTOR_PIN"] = 7
+    one.port.host.open()
+    one.port.host.write(wire.encode(wire.HELLO, 1))
+    one.work(5)
+    assert b"settings.toml: MOTOR_PIN" in bytes(one.port._to_host)
 
 
 # ---- settings.toml, requirements.txt --------------------------------------------------------------------------------

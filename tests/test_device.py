@@ -128,12 +128,14 @@ def test_ticks_that_wrap_change_nothing() -> None:
 @pytest.mark.parametrize("jump_ms", [-3_600_000, -1000, 11_000, 3_600_000, 1 << 27])
 def test_a_clock_that_jumps_neither_stops_the_device_nor_invents_time(jump_ms: int) -> None:
     clip = walking(30)
+    clip.device.set_clock(200_000_000)
     clip.clock._offset_ms += jump_ms  # type: ignore[attr-defined]
     before = clip.field("wear_s")
     clip.run_for(20)
     assert clip.field("gap_s") == 0
     assert 19 <= clip.field("wear_s") - before <= 21
     assert clip.device.sensor_ok
+    assert abs(clip.device.utc_s() - clip.rtc.utc_s) <= 12
 
 
 # ---- sessions -------------------------------------------------------------------------------------------------------

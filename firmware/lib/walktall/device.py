@@ -64,6 +64,7 @@ _GAP_PIECE = const(3120)  # 60 s
 _WRONG_MS = const(15000)
 _TAKE_BACK_MS = const(10000)
 
+_JUMP_MS = const(60000)
 _IDLE_END_S = const(600)
 _USB_END_S = const(3)
 _GAP_KEPT_S = const(180)  # a session without walking, but with so long a gap, is told: the sensor failed
@@ -84,6 +85,10 @@ LED_HOST = const(4)
 LED_LOW_BATTERY = const(5)
 LED_SNOOZED = const(6)
 LED_CALIBRATING = const(7)
+
+
+# By WHO_AM_I.
+_CHIP_NAMES = {0x6A: "LSM6DS3TR-C", 0x6C: "LSM6DSOX"}
 
 
 def _no_random(n):
@@ -192,11 +197,7 @@ class Device:
         self._battery_low = 0
         self._second_n = 0
         self._usb_s = 0
-        if rtc is not None:
-            try:
-                self._utc_base_s = rtc.utc_s
-            except (OSError, ValueError, RuntimeError, OverflowError) as fault:
-                self._note("rtc", fault)
+        self._read_clock()
         self._look_at_battery()
         self._apply_calibration()
 
@@ -296,13 +297,27 @@ class Device:
                 self._due_ms = now_ms
                 self._second_ms = ticks_add(now_ms, _SECOND_MS)
                 self._scan_ms = now_ms
+                self._read_clock()
+            return
+        if passed > _JUMP_MS:
+            # Nothing here waits so long: the counter jumped. The wall clock knows better than the sum of its ticks.
+            self._read_clock()
             return
         self._uptime_ms += passed
-        while self._uptime_ms >= 16384000:
-            self._uptime_ms -= 16384000
-            self._uptime_s += 16384
         self._uptime_s += self._uptime_ms // 1000
         self._uptime_ms %= 1000
+
+    def _read_clock(self):
+        """Take the time of day from the real-time clock, where there is one and it was set."""
+        if self._rtc is None:
+            return
+        try:
+            utc_s = self._rtc.utc_s
+        except (OSError, ValueError, RuntimeError, OverflowError) as fault:
+            self._note("rtc", fault)
+            return
+        if utc_s > self._uptime_s:
+            self._utc_base_s = utc_s - self._uptime_s
 
     # Faults.
 
@@ -804,7 +819,7 @@ class Device:
             flags |= w.HF_MAINTENANCE
         values[w.H_FLAGS] = flags
         values[w.H_BOARD] = self._board_name
-        values[w.H_CHIP] = self._chip_name
+        values[w.H_CHIP] = self._chip_name or _CHIP_NAMES.get(self._imu.who_am_i, "")
         values[w.H_SOURCE_DIGEST] = self._source_digest
         values[w.H_UPTIME_S] = self._uptime_s
         values[w.H_UTC_S] = self.utc_s()
@@ -815,6 +830,8 @@ class Device:
 
     def set_clock(self, utc_s):
         """Set the clock; a session that began undated is dated."""
+        if utc_s <= self._uptime_s:  # before this boot: no clock says that
+            return
         self._utc_base_s = utc_s - self._uptime_s
         if self.session.open:
             self.session.note_utc(utc_s)

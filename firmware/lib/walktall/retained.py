@@ -2,8 +2,9 @@
 
 They lie in `alarm.sleep_memory`. On nRF52840 and RP2040 alike that is RAM which the start-up code does not clear, held
 valid by a magic number (CircuitPython, `ports/{nordic,raspberrypi}/common-hal/alarm/SleepMemory.c`; its documentation
-says the same): a software reset, a watchdog's and a reload leave it as it was; power taken away clears it. `microcontroller.nvm` would also do, at the price of
-an erase of a journal's page a restart, and a crash loop would wear it out.
+says the same): a software reset, a watchdog's and a reload leave it as it was; power taken away clears it.
+`microcontroller.nvm` would also do, at the price of an erase of a journal's page a restart, and a crash loop would wear
+it out.
 
     byte  0    1    2        3        4            5           6            7
           'W'  't'  safe     crashes  maintenance  error code  last reason  sum of 0..6, complemented

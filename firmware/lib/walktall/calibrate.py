@@ -1,7 +1,7 @@
 """Finding upright: two presses, stand tall. And finding the gyroscope's bias whenever the clip lies still.
 
 `Calibrator`: wait 0.5 s (the hand leaves the clip), average 2.5 s, refuse when it moved; optionally a bow shows which way is forward.
-`RestBias`: the angular rate of quiet ticks is bias; it follows temperature.
+`BiasTracker`: the angular rate of quiet ticks is bias; it follows temperature.
 
 Source of the times and limits: docs/algorithm.md, "Calibration". It changes nothing by itself: `chain` takes the results.
 """
@@ -179,14 +179,54 @@ _REST_VAR = const(12)  # (0.13 m/s^2)^2 of linear acceleration, in (1/256 g)^2
 _BIAS_MAX = const(4 * 572)  # 10 deg/s: more is not a bias, it is turning
 
 
-class RestBias:
-    """Follows the gyroscope's bias while the clip is at rest (worn by somebody quiet, or on a table)."""
+# 1 rad of lag at a time constant of 2.46 s is 5.2 quarter counts for each 1/1024 rad; a quarter second of 60 s of it is 22 / 1024.
+_DRIFT_MUL = const(22)
+
+
+def _held(bias):
+    """A bias (quarter counts) kept within 10 deg/s."""
+    if bias > _BIAS_MAX:
+        return _BIAS_MAX
+    if bias < -_BIAS_MAX:
+        return -_BIAS_MAX
+    return bias
+
+
+class BiasTracker:
+    """Follows the gyroscope's bias, which drifts with temperature: quickly at rest, slowly in motion.
+
+    At rest the angular rate is the bias. In motion a bias b leaves the filter's gravity behind the accelerometer's mean by
+    e = t b x g, with t the filter's time constant, so b (across gravity) = g x e / t (Mahony's integral term, as in Mahony et al.
+    2008, with a time constant of 60 s so that strides, starts and turns average out). Bias along gravity does no harm to tilt.
+    """
 
     def __init__(self):
         self._n = 0
         self._x = self._y = self._z = 0
         self._fx = self._fy = self._fz = 0
+        self._ix = self._iy = self._iz = 0
         self.updates = 0
+
+    def in_motion(self, tilt, ex, ey, ez):
+        """Take the mean linear acceleration of a tick (1/1024 g): a persistent one across gravity is a bias."""
+        gx = tilt.gx >> 6
+        gy = tilt.gy >> 6
+        gz = tilt.gz >> 6
+        # A tick's mean beyond 0.25 g is a start, a jog or a bump, not a bias.
+        if not (-256 < ex < 256 and -256 < ey < 256 and -256 < ez < 256):
+            return
+        self._ix += ((gy * ez - gz * ey) >> 14) * _DRIFT_MUL
+        self._iy += ((gz * ex - gx * ez) >> 14) * _DRIFT_MUL
+        self._iz += ((gx * ey - gy * ex) >> 14) * _DRIFT_MUL
+        step = self._ix >> 10
+        self._ix -= step << 10
+        tilt.bias_x = _held(tilt.bias_x + step)
+        step = self._iy >> 10
+        self._iy -= step << 10
+        tilt.bias_y = _held(tilt.bias_y + step)
+        step = self._iz >> 10
+        self._iz -= step << 10
+        tilt.bias_z = _held(tilt.bias_z + step)
 
     def step(self, tilt, var1):
         """Look at the tick that `tilt` closed; after 3 s of rest move its bias a quarter of the way."""

@@ -45,7 +45,7 @@ class Chain:
         self.ring = e.EventRing()
         self.calibrator = c.Calibrator()
         self.bow = c.Bow()
-        self.rest = c.RestBias()
+        self.bias = c.BiasTracker()
         self.n_samples = 0
         self.buzz_request = 0
         self.calibration_result = c.NONE
@@ -119,7 +119,9 @@ class Chain:
         tilt.tick()
         gait.tick()
         if not self._tick_shaken:
-            self.rest.step(tilt, gait.var1)
+            self.bias.step(tilt, gait.var1)
+            if not gait.jogging:
+                self.bias.in_motion(tilt, gait.mean_x, gait.mean_y, gait.mean_z)
         if self._settle:
             # A gap lies within the last second: its mean is not to be judged.
             self._settle -= 1
@@ -161,9 +163,7 @@ class Chain:
         self.second_class = best
         gait = self.gait
         detector = self.detector
-        self.session.second(
-            best, detector.pitch_cdeg, detector.roll_cdeg, gait.cadence_spm, gait.walking, gait.steps
-        )
+        self.session.second(best, detector.pitch_cdeg, detector.roll_cdeg, gait.cadence_spm, gait.walking, gait.steps)
         return e.TICK | e.SECOND
 
     def _put(self, code, fault, label, value):
@@ -176,21 +176,26 @@ class Chain:
         if self.gait.walking != self._walking:
             self._walking = self.gait.walking
             self._put(e.WALKING if self._walking else e.STOPPED, 0, 0, 0)
-        for fault in (detector.forward, detector.back, detector.side):
-            code = fault.code
-            label = detector.label if code == e.FORWARD else 0
-            if detector.began & code:
-                self._put(e.FAULT_BEGIN, code, 0, detector.pitch_cdeg)
-            if detector.buzzed & code:
-                self._put(e.BUZZ, code, label, fault.buzzed)
-                self._since_buzz = 0
-                self._ask(b.P_FORWARD if code == e.FORWARD else (b.P_BACK if code == e.BACK else b.P_SIDE))
-            if detector.ended & code:
-                self._put(e.FAULT_END, code, label, detector.pitch_cdeg)
-            if detector.recovered & code:
-                self._put(e.RECOVERED, code, 0, self._since_buzz)
-                if self.settings.values[s.SET_RECOVERY_TICK]:
-                    self._ask(b.P_RECOVERED)
+        # Not a loop over a tuple of the three: building it would take 32 bytes a tick.
+        self._tell_fault(detector.forward, detector.label)
+        self._tell_fault(detector.back, 0)
+        self._tell_fault(detector.side, 0)
+
+    def _tell_fault(self, fault, label):
+        detector = self.detector
+        code = fault.code
+        if detector.began & code:
+            self._put(e.FAULT_BEGIN, code, 0, detector.pitch_cdeg)
+        if detector.buzzed & code:
+            self._put(e.BUZZ, code, label, fault.buzzed)
+            self._since_buzz = 0
+            self._ask(b.P_FORWARD if code == e.FORWARD else (b.P_BACK if code == e.BACK else b.P_SIDE))
+        if detector.ended & code:
+            self._put(e.FAULT_END, code, label, detector.pitch_cdeg)
+        if detector.recovered & code:
+            self._put(e.RECOVERED, code, 0, self._since_buzz)
+            if self.settings.values[s.SET_RECOVERY_TICK]:
+                self._ask(b.P_RECOVERED)
 
     def _ask(self, pattern):
         """Ask for a pattern; of two in one tick the first, graver one is played."""

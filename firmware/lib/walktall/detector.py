@@ -271,9 +271,11 @@ class Detector:
 
         allowed = not self.snoozed and not self.muted and not self.slipped
         extra = self._hill_cdeg if self.hill else 0
-        self._run(self.forward, pitch, extra, allowed)
-        self._run(self.back, -pitch, 0, allowed)
-        self._run(self.side, self.roll_cdeg if self.roll_cdeg > 0 else -self.roll_cdeg, 0, allowed and self._side_buzz)
+        pitch_3s = self._pitch_before(0, 12) if self._n >= 12 else pitch
+        self._run(self.forward, pitch, pitch_3s, extra, allowed)
+        self._run(self.back, -pitch, -pitch_3s, 0, allowed)
+        roll = self.roll_cdeg if self.roll_cdeg > 0 else -self.roll_cdeg
+        self._run(self.side, roll, roll, 0, allowed and self._side_buzz)
 
         if self.slipped:
             kind = e.CLASS_UNSURE
@@ -295,10 +297,11 @@ class Detector:
             kind = e.CLASS_GOOD
         self.second_class = kind
 
-    def _run(self, fault, angle, extra, allowed):
+    def _run(self, fault, angle, angle_3s, extra, allowed):
         """One fault's hysteresis, hold timer and schedule. `angle` is positive into the fault."""
         if fault.active:
-            if angle < fault.off_cdeg + extra:
+            # Before it buzzed, one stride upright does not end it: the last 3 s have to be good as a whole.
+            if angle < fault.off_cdeg + extra and (fault.buzzed or angle_3s < fault.off_cdeg + extra):
                 fault.active = 0
                 fault.good = 0
                 self.ended |= fault.code

@@ -42,19 +42,20 @@ _OPEN = const(2048)  # 8 ticks of clear walking
 _QUIET_VAR = const(84)  # (0.35 m/s^2)^2 in (1/256 g)^2: nobody walks so softly for a second
 _QUIET_TICKS = const(3)
 _DEAD_VAR = const(12)  # (0.13 m/s^2)^2: below it for half a second, walking has stopped
-_JOG_VAR = const(13600)  # (4.5 m/s^2)^2
-_JOG_SPM = const(140)
-_JOG_ALONE_VAR = const(27500)  # (6.4 m/s^2)^2: above any walking in the recordings, whatever the cadence
+_JOG_VAR = const(37300)  # (7.4 m/s^2)^2: fast walking stays below 6.7, jogging has its median at 8 to 12 (recordings)
+_JOG_STAY_VAR = const(13800)  # (4.5 m/s^2)^2: a jog goes on above it
+_JOG_SPM_VAR = const(20600)  # (5.5 m/s^2)^2, with a runner's cadence
+_JOG_SPM = const(152)
 _JOG_TICKS = const(8)
 
 # The step counter at 26 Hz, amplitudes in 1/8192 g (docs/algorithm.md, "Steps and cadence").
-_SMOOTH = const(5)  # of 16, twice: -3 dB at 1.1 Hz, half of the third harmonic's share of a footfall is gone
+_SMOOTH = const(5)  # of 16, twice: -3 dB at 1.0 Hz, a quarter is left at 2.75 Hz
 _FLOOR = const(64)  # 8 mg: below it nothing is a step
-_HYSTERESIS = const(3)  # of 16, of the amplitude that is usual now
+_HYSTERESIS = const(3)  # of 16, of the usual amplitude, which stands at two thirds of a steady step's
 _OWN = const(7)  # of 16: what a candidate must reach to be counted when the gate opens
-_GAP_MIN = const(6)  # 0.23 s
-_GAP_MAX = const(31)  # 1.19 s
-_PENDING = const(8)
+_GAP_MIN = const(6)  # 0.23 s: 260 steps a minute
+_GAP_MAX = const(31)  # 1.19 s: 50 steps a minute; after longer pauses a walk begins anew
+_PENDING = const(8)  # the gate opens within six steps
 _INTERVALS = const(8)
 _AGE_MAX = const(4096)
 
@@ -75,7 +76,7 @@ class Gait:
         self._high = array("h", [0] * (3 * _TICKS))
         self._history = array("h", [0] * _HISTORY)
         self._corr = array("i", [0] * (_LAG_MAX + 1))
-        # Rises of the steps that wait for the gate, and the last intervals between steps (in 1/26 s), each with a sorted twin.
+        # Rises of the steps that wait for the gate; the last intervals between steps (1/26 s), and room to sort them.
         self._pending = array("i", [0] * _PENDING)
         self._gaps = array("i", [0] * _INTERVALS)
         self._sorted = array("i", [0] * _INTERVALS)
@@ -140,6 +141,7 @@ class Gait:
         self._hysteresis = _FLOOR
         self._n_pending = 0
         self._n_gaps = 0
+        self._lag = 0
 
     def step(self, tilt):
         """Take one sample's linear acceleration from `tilt` (1/256 g)."""
@@ -231,7 +233,8 @@ class Gait:
     def _candidate(self, rise):
         """Take a peak that rose by `rise` over the trough before it."""
         gap = self._ext_age
-        if gap < _GAP_MIN:
+        # A slow walker's footfall has a second, small bump: within 3/8 of the autocorrelation's period (13 Hz).
+        if gap < _GAP_MIN or (gap << 2 < self._lag * 3 and rise << 1 < self._amp):
             return
         if gap > _GAP_MAX:
             self._n_gaps = 0
@@ -379,9 +382,15 @@ class Gait:
         self.span2 = span2
         r0 = self._corr[0]
         best = 0
+        peak = 0
         for lag in range(_LAG_MIN, _LAG_MAX + 1):
             if self._corr[lag] > best:
                 best = self._corr[lag]
+                peak = lag
+        # A peak whose half is a peak too is a stride: the step is the half.
+        if peak >= 2 * _LAG_MIN and (self._corr[peak >> 1] << 1 > best or self._corr[(peak + 1) >> 1] << 1 > best):
+            peak >>= 1
+        self._lag = peak
         if r0 < 1:
             self.regularity = 0
         elif r0 < 2097152:
@@ -426,7 +435,11 @@ class Gait:
                 self.walking = 1
                 self._commit()
         # A jog is told by impacts, with or without a runner's cadence, and ends two seconds after them.
-        if var1 > _JOG_ALONE_VAR or (var1 > _JOG_VAR and self.cadence_spm > _JOG_SPM):
+        if (
+            var1 > _JOG_VAR
+            or (self.jogging and var1 > _JOG_STAY_VAR)
+            or (var1 > _JOG_SPM_VAR and self.cadence_spm > _JOG_SPM)
+        ):
             if self._jog < _JOG_TICKS:
                 self._jog += 2
         elif self._jog > 0:

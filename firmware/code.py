@@ -209,6 +209,13 @@ def _make_light(profile):
     from walktall.hw.light import Light
 
     dark = bool(profile.led_active_low)
+    names = ("LED_RED", "LED_GREEN", "LED_BLUE")
+    if profile.led_pin in names:
+        # One of three, as on the XIAO: take all, for the colours.
+        leds = tuple(_output(name, dark) for name in names)
+        if None not in leds:
+            return Light(leds, dark)
+        return None
     led = _output(profile.led_pin, dark)
     return None if led is None else Light((led,), dark)
 

@@ -1,0 +1,36 @@
+"""``docs/device.md`` says what the code does."""
+
+import re
+from pathlib import Path
+
+from walktall import buzz, device
+from walktall.retained import CRASHES_MAX, SAFE_RESETS_MAX
+
+TEXT = (Path(__file__).resolve().parent.parent / "docs" / "device.md").read_text()
+
+
+def table(heading: str) -> dict[str, str]:
+    """The rows of the first table below a heading, first column to second."""
+    part = TEXT.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    rows = re.findall(r"^\| (.+?) \| (.+?) \|$", part, re.MULTILINE)
+    return {first: second for first, second in rows[1:] if set(first) != {"-"}}
+
+
+def test_every_pattern_stands_there_with_its_times() -> None:
+    told = table("What one feels")
+    assert list(told) == list(buzz.NAMES[1:])
+    for name, times in told.items():
+        assert tuple(int(t) for t in times.split(" · ")) == buzz.PATTERNS[buzz.NAMES.index(name)][:-1], name
+
+
+def test_every_colour_stands_there() -> None:
+    names = ("dark", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
+    colours = {value for name, value in vars(device).items() if name.startswith("LED_")}
+    assert {names[value] for value in colours} == set(table("What one sees"))
+
+
+def test_its_numbers_are_the_codes() -> None:
+    assert f"below {device.LOW_BATTERY_MV / 1000:.1f} V" in TEXT
+    words = {5: "five"}
+    assert f"at most {words[SAFE_RESETS_MAX]} times" in TEXT
+    assert f"{words[CRASHES_MAX]} times without ten good minutes" in TEXT

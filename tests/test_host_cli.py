@@ -193,6 +193,25 @@ def test_without_a_port_every_clip_that_answers_is_downloaded(
     assert len(out.splitlines()) == 3
 
 
+def test_of_two_clips_one_that_fails_does_not_keep_the_other_waiting(
+    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = Desk(seed=1), Desk(seed=2)
+    bad.record(601)
+    good.record(602)
+    monkeypatch.setattr(bad.journal, "acknowledge", lambda *_: 1 / 0)
+    monkeypatch.setattr(bad.journal, "commit", lambda *_: 1 / 0)
+    bad.journal.unsaved = 1
+    with on_pty(bad) as a, on_pty(good) as b:
+        found = [ports.Found(at, "", ports.DATA, "", "") for at in (a, b, "/dev/no-such-port")]
+        monkeypatch.setattr(ports, "list_ports", lambda: found)
+        status, out, err = run(capsys, "download", "--store", path)
+    assert status == 4
+    assert "1 new session" in out
+    assert "note: there is no port /dev/no-such-port" in err
+    assert err.splitlines()[-1].startswith("walktall: the clip refused: fetch: internal")
+
+
 def test_a_clip_is_chosen_by_how_its_id_begins(
     clip: tuple[Desk, str], path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -301,12 +320,21 @@ def test_the_version_is_the_firmwares_own(capsys: pytest.CaptureFixture[str]) ->
     assert run(capsys, "--version") == (0, f"walktall {__version__}\n", "")
 
 
-COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands if command.callback)
+COMMANDS = sorted(
+    [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
+    + [
+        f"{group.name} {command.name or command.callback.__name__}"
+        for group in app.registered_groups
+        if group.typer_instance
+        for command in group.typer_instance.registered_commands
+        if command.callback
+    ]
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = run(capsys, command, "--help")
+    status, out, _ = run(capsys, *command.split(), "--help")
     assert status == 0
     assert f"walktall {command}" in " ".join(out.split()).replace("Usage: walktall " + command, "", 1)
 
@@ -314,7 +342,7 @@ def test_every_command_has_help_with_an_example(command: str, capsys: pytest.Cap
 def test_every_command_is_in_its_page() -> None:
     page = (Path(__file__).parent.parent / "docs" / "host.md").read_text()
     for command in COMMANDS:
-        assert f"`walktall {command}" in page
+        assert f"`walktall {command}" in page.replace("[get", "get")
 
 
 def environment(path: Path, **more: str) -> dict[str, str]:

@@ -17,11 +17,12 @@ from rich.table import Table
 from rich.text import Text
 from walktall import __version__, records, wire
 
-from . import dates
+from . import configure, dates
 from . import report as reports
 from .client import Hello, short_name, version_text
 from .errors import CANCELLED, BadInput, TransferFailed, WalktallError
-from .store import STORE_VARIABLE, Session, Store, default_path
+from .options import Device, Json, Port, Quiet, StorePath, note
+from .store import Session, Store, default_path
 from .terminal import abandon_stdout, count, duration, err, harden_streams, out, safe, write, write_json, write_lines
 
 app = typer.Typer(
@@ -35,26 +36,6 @@ app = typer.Typer(
 )
 # What typer raises for wrong use: click's class, or typer's own copy of it in later versions.
 _UsageError = typer.BadParameter.__mro__[1]
-
-_PORT = Annotated[
-    str | None,
-    typer.Option(
-        "--port",
-        metavar="PORT",
-        envvar="WALKTALL_PORT",
-        help="This port alone: a device path, COM7, socket://HOST:PORT.",
-    ),
-]
-_DEVICE = Annotated[
-    str | None,
-    typer.Option("--device", metavar="CLIP", envvar="WALKTALL_DEVICE", help="This clip alone: how its id begins."),
-]
-_STORE = Annotated[
-    Path | None,
-    typer.Option("--store", metavar="FILE", envvar=STORE_VARIABLE, help="The store, if not the usual one."),
-]
-_JSON = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
-_QUIET = Annotated[bool, typer.Option("--quiet", "-q", help="Only what was asked for, and errors.")]
 
 
 def _version(wanted: bool) -> None:
@@ -74,9 +55,8 @@ def _main(
         _next_step()
 
 
-def note(text: str) -> None:
-    """One line on standard error."""
-    err().print(Text(text))
+def _tell_trouble(fault: WalktallError) -> None:
+    note(f"note: {fault}")
 
 
 @contextmanager
@@ -110,8 +90,8 @@ def _next_step() -> None:
 
 @app.command()
 def ports(
-    json_: _JSON = False,
-    quiet: _QUIET = False,
+    json_: Json = False,
+    quiet: Quiet = False,
     all_: Annotated[bool, typer.Option("--all", help="Also ports that no clip can be on.")] = False,
 ) -> None:
     """List the ports on which a clip may be.
@@ -162,10 +142,10 @@ _CLOCK_OFF_S = 60
 
 @app.command()
 def info(
-    port: _PORT = None,
-    device: _DEVICE = None,
-    json_: _JSON = False,
-    quiet: _QUIET = False,
+    port: Port = None,
+    device: Device = None,
+    json_: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Show what a clip says of itself: battery, memory, firmware, calibration, errors.
 
@@ -177,7 +157,7 @@ def info(
 
     shown: list[dict[str, Any]] = []
     console = out()
-    for clip in each_clip(port, device):
+    for clip in each_clip(port, device, _tell_trouble):
         hello = clip.hello
         if json_:
             shown.append({"port": safe(clip.port), "name": hello.name, **hello.plain(), "flag_names": hello.flag_names})
@@ -280,11 +260,11 @@ def _now_utc_s() -> int:
 
 @app.command()
 def download(
-    port: _PORT = None,
-    device: _DEVICE = None,
-    store: _STORE = None,
-    json_: _JSON = False,
-    quiet: _QUIET = False,
+    port: Port = None,
+    device: Device = None,
+    store: StorePath = None,
+    json_: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Fetch what your clips have recorded into the store on this computer.
 
@@ -300,7 +280,7 @@ def download(
     results: list[Downloaded] = []
     failed: TransferFailed | None = None
     with Store(store or default_path()) as opened:
-        for clip in each_clip(port, device):
+        for clip in each_clip(port, device, _tell_trouble):
             if failed is not None:  # of several clips, one that fails does not keep the others waiting
                 note(f"walktall: {failed}")
             if not quiet and not json_:
@@ -393,11 +373,11 @@ def _chosen(store: Store, device: str | None) -> list[Session]:
 
 @app.command()
 def sessions(
-    device: _DEVICE = None,
-    store: _STORE = None,
+    device: Device = None,
+    store: StorePath = None,
     last: Annotated[int | None, typer.Option("--last", metavar="N", min=1, help="Only the last N.")] = None,
-    json_: _JSON = False,
-    quiet: _QUIET = False,
+    json_: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """List the sessions in the store, oldest first.
 
@@ -434,11 +414,11 @@ def report(
         int | None,
         typer.Argument(metavar="[NO]", help="Which session: its number in 'walktall sessions'; else the last."),
     ] = None,
-    device: _DEVICE = None,
-    store: _STORE = None,
+    device: Device = None,
+    store: StorePath = None,
     last: Annotated[int | None, typer.Option("--last", metavar="N", min=1, help="The last N, oldest first.")] = None,
-    json_: _JSON = False,
-    quiet: _QUIET = False,
+    json_: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Show how you walked: each second accounted for, the buzzes and your answers, and how sure that is.
 
@@ -466,25 +446,32 @@ def report(
         reports.report(console, session)
 
 
+# --- the clip itself ------------------------------------------------------------------------------------------------
+
+app.add_typer(configure.app, name="settings")
+app.command()(configure.clock)
+app.command()(configure.calibrate)
+
+
 # --- the rest ------------------------------------------------------------------------------------------------------
 
 
 @app.command()
-def identify(port: _PORT = None, device: _DEVICE = None, quiet: _QUIET = False) -> None:
+def identify(port: Port = None, device: Device = None, quiet: Quiet = False) -> None:
     """Make a clip buzz, to see which one it is.
 
     Example: walktall identify --device 3f9a
     """
     from .ports import each_clip
 
-    for clip in each_clip(port, device):
+    for clip in each_clip(port, device, _tell_trouble):
         clip.client.identify()
         if not quiet:
             print(f"clip {clip.hello.name} on {safe(clip.port)} buzzes")
 
 
 @app.command()
-def db(store: _STORE = None, json_: _JSON = False) -> None:
+def db(store: StorePath = None, json_: Json = False) -> None:
     """Print where the store is: an SQLite file that other programs can read.
 
     Example: sqlite3 "$(walktall db)" "SELECT * FROM session"

@@ -305,6 +305,51 @@ class Client:
         body = self.ask(wire.ACK, wire.pack(wire.ACK_REQUEST_FIELDS, (seq, crc)), wire.ACK_REPLY_FIELDS)
         return Message(self._read(wire.ACK_REPLY_FIELDS, body))
 
+    def settings(self) -> dict[int, int]:
+        """Value of each setting in force, by its number."""
+        found: dict[int, int] = {}
+        # A frame holds 49; whatever the clip claims, numbers are one byte.
+        while len(found) < 256:
+            total, values = self._settings(wire.SETTINGS_GET, wire.pack(wire.SETTINGS_GET_FIELDS, (len(found),)))
+            found.update(values)
+            if not values or len(found) >= total:
+                break
+        return found
+
+    def set_settings(self, values: Mapping[int, int]) -> dict[int, int]:
+        """Set several together, all or none; the settings then in force.
+
+        :raises Refused: with the clip's own reason
+        """
+        self._settings(wire.SETTINGS_SET, bytes(wire.pack_settings(sorted(values.items()))))
+        return self.settings()
+
+    def reset_settings(self) -> dict[int, int]:
+        """Everything to its default; the settings then in force."""
+        self._settings(wire.SETTINGS_RESET, b"")
+        return self.settings()
+
+    def _settings(self, kind: int, body: bytes) -> tuple[int, dict[int, int]]:
+        try:
+            total, pairs = wire.unpack_settings(self.ask(kind, body, wire.SETTINGS_HEAD_FIELDS))
+        except ValueError as fault:
+            raise BadReply(f"the clip's answer makes no sense: {fault}") from fault
+        return total, dict(pairs)
+
+    def calibration(self, action: int = wire.CAL_ASK) -> tuple[str, int]:
+        """(one of ``wire.CALIBRATION_NAMES``, quality) after ``wire.CAL_...``.
+
+        :raises Refused: it cannot begin now
+        """
+        body = self.ask(
+            wire.CALIBRATE, wire.pack(wire.CALIBRATE_REQUEST_FIELDS, (action,)), wire.CALIBRATE_REPLY_FIELDS
+        )
+        reply = Message(self._read(wire.CALIBRATE_REPLY_FIELDS, body))
+        state = reply.number("state")
+        if state >= len(wire.CALIBRATION_NAMES):
+            raise BadReply(f"the clip tells a state of calibration that this tool does not know: {state}")
+        return str(wire.CALIBRATION_NAMES[state]), reply.number("quality")
+
     def identify(self) -> None:
         """Make the clip buzz."""
         self.ask(wire.IDENTIFY)

@@ -5,12 +5,12 @@ reads the names on Linux, macOS and Windows. Where a system hides them, the boar
 vendor and product, and a HELLO decides.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from .client import Client, Hello
-from .errors import BadReply, ConnectionLost, NoDevice, NotAClip, WalktallError
+from .errors import BadInput, NoDevice, NotAClip, TransferFailed, WalktallError
 from .terminal import safe
 from .transport import SerialPort
 
@@ -101,12 +101,19 @@ def _is_named(hello: Hello, device: str | None) -> bool:
     return device is None or hello.device_id.hex().startswith(device.lower())
 
 
-def each_clip(port: str | None, device: str | None) -> Iterator[Clip]:
+def _say_nothing(fault: WalktallError) -> None:
+    """For who wants to know nothing of ports that failed."""
+
+
+def each_clip(
+    port: str | None, device: str | None, tell: Callable[[WalktallError], None] = _say_nothing
+) -> Generator[Clip]:
     """One after the other, every clip that is plugged in (or the one that is asked for); each is closed before the
     next.
 
     :param port: this port alone
     :param device: the clip whose id begins so
+    :param tell: told of each port on which a clip may be and could not be greeted, when another one was
     :raises NoDevice: there is none; the text says what to do
     """
     if port is not None:
@@ -129,7 +136,7 @@ def each_clip(port: str | None, device: str | None) -> Iterator[Clip]:
             client = Client(opened)
             try:
                 clip = Clip(client, client.hello())
-            except (NotAClip, BadReply, ConnectionLost) as fault:
+            except (NotAClip, TransferFailed) as fault:
                 troubles.append(fault)
                 continue
             names.append(clip.hello.name)
@@ -138,6 +145,25 @@ def each_clip(port: str | None, device: str | None) -> Iterator[Clip]:
                 yield clip
     if not reached:
         raise _none_found(found, troubles, names, device)
+    for trouble in troubles:
+        if not isinstance(trouble, NotAClip):
+            tell(trouble)
+
+
+@contextmanager
+def one_clip(port: str | None, device: str | None) -> Iterator[Clip]:
+    """The one clip that is meant: for what changes a clip.
+
+    :raises BadInput: several are plugged in, and nothing says which
+    """
+    if port is None:
+        found = [(clip.port, clip.hello.name) for clip in each_clip(None, device)]
+        if len(found) > 1:
+            names = ", ".join(f"{name} on {safe(at)}" for at, name in found)
+            raise BadInput(f"several clips are plugged in ({names}): say which with --device")
+        port = found[0][0]
+    with closing(each_clip(port, device)) as clips:
+        yield next(clips)
 
 
 def _none_found(

@@ -34,6 +34,10 @@ app = typer.Typer(
 )
 
 
+class ReaderGoneError(Exception):
+    """Whoever read standard output has had enough, as `head` has."""
+
+
 class UsageError(Exception):
     """Wrong use or bad input; the text is one line."""
 
@@ -68,6 +72,9 @@ def _input_errors() -> Iterator[None]:
         yield
     except (PlanError, MountingError, RecordingError, ReplayError, TurnError) as error:
         raise UsageError(str(error)) from None
+    except BrokenPipeError:
+        # Typer would make it a failed check (1).
+        raise ReaderGoneError from None
 
 
 def _note(text: str) -> None:
@@ -280,14 +287,15 @@ def generate(
             raise UsageError("--plan says how long the walk is; leave --minutes out")
         if not 0 <= seed < 2**63:
             raise UsageError(f"--seed {seed}: must be a whole number from 0")
-        script = work.parse_plan(plan) if plan is not None else work.default_plan(minutes or 10.0, seed)
-        if minutes is not None and minutes <= 0:
-            raise UsageError(f"--minutes {minutes:g}: must be above 0")
+        if plan is not None:
+            script = work.parse_plan(plan)
+        else:
+            script = work.default_plan(10.0 if minutes is None else minutes, seed)
         walk = work.Walk(script, seed)
         with _progress("writing", walk.n_rows) as tell:
             rows = work.write(walk, out, tell)
-    print(f"{out}: {_clock(round(rows / work.RATE_HZ))}, {rows} rows, up +y, forward +z")
-    print("plan: " + ", ".join(str(segment) for segment in script))
+        print(f"{out}: {_clock(round(rows / work.RATE_HZ))}, {rows} rows, up +y, forward +z")
+        print("plan: " + ", ".join(str(segment) for segment in script), flush=True)
 
 
 @contextlib.contextmanager
@@ -403,8 +411,8 @@ def run(arguments: Sequence[str]) -> int:
         return EXIT_USAGE
     except KeyboardInterrupt:
         return EXIT_CANCELLED
-    except BrokenPipeError:
-        # Whoever read has enough (`| head`). Python would complain again while it closes the pipe: give it another.
+    except (ReaderGoneError, BrokenPipeError):
+        # Python would complain again while it closes the pipe: give it another.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:

@@ -112,6 +112,8 @@ def parse_plan(text: str) -> list[Segment]:
         if seconds < least:
             raise PlanError(f"plan part {part.strip()!r}: {kind} needs {least:g} s or more to go in and out")
         plan.append(Segment(kind, seconds, number))
+    if sum(segment.seconds for segment in plan) > MAX_MINUTES * 60.0:
+        raise PlanError("the plan lasts longer than 24 hours, which is the most")
     return plan
 
 

@@ -229,6 +229,20 @@ def test_a_host_killed_at_any_statement_leaves_a_store_from_which_the_download_g
     assert done["former"] == []
 
 
+def test_a_full_disk_in_mid_transfer_keeps_what_was_committed(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite3"
+    with Store(path) as store:
+        journal = store.meet(hello_of(), 5)
+        store.keep(journal, [Sent(1, False, slot(1))], hello_of(), 5)
+        pages = store._db.execute("PRAGMA page_count").fetchone()[0]
+        store._db.execute(f"PRAGMA max_page_count = {pages + 1}")
+        with pytest.raises(StoreUnusable, match="full"):
+            store.keep(journal, [Sent(seq, False, slot(seq)) for seq in range(2, 200)], hello_of(), 5)
+        assert len(store.sessions()) == 1
+        store._db.execute("PRAGMA max_page_count = 100000")
+        assert store.keep(journal, [Sent(2, False, slot(2))], hello_of(), 5).new == 1
+
+
 def test_two_hosts_with_one_store_do_not_harm_each_other(tmp_path: Path) -> None:
     path = tmp_path / "s.sqlite3"
     desk = filled_desk()

@@ -428,6 +428,7 @@ def report(
         raise BadInput("a number and --last exclude each other")
     with _reading(store) as opened:
         found = _chosen(opened, device)
+        unread = opened.unread()
     if number is not None:
         shown = [session for session in found if session.number == number]
         if not shown:
@@ -437,6 +438,8 @@ def report(
     if json_:
         write_json({"sessions": [reports.document(session) for session in shown]})
         return
+    if not shown and unread:
+        raise BadInput("nothing here that this version can read: 'walktall sessions' says why")
     if not shown:
         raise BadInput("nothing downloaded yet: plug the clip in, then 'walktall download'")
     console = out()

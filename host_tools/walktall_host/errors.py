@@ -1,4 +1,6 @@
-"""What can go wrong, and the exit status that says so to scripts::
+"""What can go wrong, and the exit status that says so to scripts.
+
+The tree of them::
 
     WalktallError                      1
     ├── BadInput                       2   wrong use, or something given that cannot be used

@@ -7,7 +7,7 @@ and progress to standard error.
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +20,8 @@ from walktall import __version__, records, wire
 from . import configure, dates
 from . import report as reports
 from .client import Hello, short_name, version_text
+from .download import Downloaded
+from .download import download as fetch
 from .errors import CANCELLED, BadInput, TransferFailed, WalktallError
 from .options import Device, Json, Port, Quiet, StorePath, note
 from .store import Session, Store, default_path
@@ -273,8 +275,6 @@ def download(
 
     Example: walktall download --device 3f9a
     """
-    from .download import Downloaded
-    from .download import download as fetch
     from .ports import each_clip
 
     results: list[Downloaded] = []
@@ -301,7 +301,7 @@ def download(
 
 
 @contextmanager
-def _progress(wanted: bool) -> Iterator[Any]:
+def _progress(wanted: bool) -> Iterator[Callable[[int, int], None]]:
     """A bar on standard error where that is a terminal; yields what is told (done, total)."""
     console = err()
     if not wanted or not console.is_terminal:
@@ -316,7 +316,7 @@ def _progress(wanted: bool) -> Iterator[Any]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
-def _tell_download(result: Any, quiet: bool) -> None:
+def _tell_download(result: Downloaded, quiet: bool) -> None:
     if not quiet:
         told = [count(result.new, "new session")] if result.new else []
         if result.changed:
@@ -338,7 +338,7 @@ def _tell_download(result: Any, quiet: bool) -> None:
         print(f"You can unplug the clip.{more}")
 
 
-def _download_document(result: Any) -> dict[str, Any]:
+def _download_document(result: Downloaded) -> dict[str, Any]:
     clock = result.clock
     return {
         "name": result.hello.name,

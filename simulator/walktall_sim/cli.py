@@ -258,6 +258,9 @@ def _summary(line: Line) -> list[str]:
 # --- generate -----------------------------------------------------------------------------------------------------
 
 
+_PARTS_SHOWN = 24
+
+
 @app.command(
     epilog="The clip sits with +y up and +z forward, a little crooked as clips are. Examples: "
     "walktall-sim generate --minutes 10 --seed 1 --out walk.csv; "
@@ -295,7 +298,9 @@ def generate(
         with _progress("writing", walk.n_rows) as tell:
             rows = work.write(walk, out, tell)
         print(f"{out}: {_clock(round(rows / work.RATE_HZ))}, {rows} rows, up +y, forward +z")
-        print("plan: " + ", ".join(str(segment) for segment in script), flush=True)
+        shown = [str(segment) for segment in script[:_PARTS_SHOWN]]
+        more = f", and {len(script) - len(shown)} more parts" if len(script) > len(shown) else ""
+        print("plan: " + ", ".join(shown) + more, flush=True)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from walktall_sim import mounting, recordings, resample
 
 _START_S = 2.0
@@ -36,7 +37,13 @@ class _Trial:
         self._name = first.trial
         self._start_s = self._last_s = float(first.t_s[0])
         self._rows = 0
-        self._steps: list[recordings.Floats] = []
+        self._head: list[recordings.Floats] = []
+        self._head_rows = 0
+        self._limit_s = 0.0
+        self._rate_hz = 0.0
+        self._trouble = ""
+        self._gaps = 0
+        self._gap_s = 0.0
         self._labels: dict[str, int] = {}
         self._force = np.zeros(3)
         self._force_rows = 0
@@ -44,7 +51,14 @@ class _Trial:
     def add(self, batch: recordings.Batch) -> None:
         """Take the trial's next batch."""
         t_s = np.concatenate([[self._last_s], batch.t_s])
-        self._steps.append(np.diff(t_s)[0 if self._rows else 1 :].astype(np.float32).astype(np.float64))
+        if self._limit_s:
+            self._count_gaps(t_s)
+        else:
+            # The rate is that of the first rows, as it is for resampling.
+            self._head.append(batch.t_s)
+            self._head_rows += len(batch.t_s)
+            if self._head_rows >= resample.RATE_ROWS:
+                self._find_rate()
         self._rows += len(batch.t_s)
         self._last_s = float(batch.t_s[-1])
         if batch.label is not None:
@@ -54,9 +68,27 @@ class _Trial:
         self._force += batch.values[first, :3].sum(axis=0)
         self._force_rows += int(first.sum())
 
+    def _find_rate(self) -> None:
+        t_s = np.concatenate(self._head)
+        self._head.clear()
+        try:
+            self._rate_hz = resample.nominal_rate_hz(t_s[: resample.RATE_ROWS])
+            self._limit_s = resample.gap_limit_s(self._rate_hz)
+        except resample.RateError as error:
+            self._trouble = str(error)
+            self._limit_s = float("inf")
+        self._count_gaps(t_s)
+
+    def _count_gaps(self, t_s: recordings.Floats) -> None:
+        steps = np.diff(t_s)
+        steps = steps[steps > self._limit_s]
+        self._gaps += len(steps)
+        self._gap_s += float(steps.sum())
+
     def line(self) -> dict[str, Any]:
         """The trial's figures."""
-        steps = np.concatenate(self._steps)
+        if not self._limit_s:
+            self._find_rate()
         force = self._force / max(self._force_rows, 1)
         out: dict[str, Any] = {
             "trial": self._name,
@@ -70,13 +102,10 @@ class _Trial:
             "looks_up": mounting.AXIS_NAMES[mounting.nearest_axis(force)],
             "labels": self._labels,
         }
-        try:
-            rate = resample.nominal_rate_hz(np.concatenate([[0.0], np.cumsum(steps)]))
-        except resample.RateError as error:
-            out["trouble"] = str(error)
-            return out
-        gaps = steps[steps > resample.gap_limit_s(rate)]
-        out.update(rate_hz=round(rate, 2), gaps=len(gaps), gap_s=round(float(gaps.sum()), 3))
+        if self._trouble:
+            out["trouble"] = self._trouble
+        else:
+            out.update(rate_hz=round(self._rate_hz, 2), gaps=self._gaps, gap_s=round(self._gap_s, 3))
         return out
 
 

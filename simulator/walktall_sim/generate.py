@@ -17,8 +17,7 @@ Sizes follow the project's facts (algorithm.md): trunk 4° peak to peak within a
 of standing, SD of |a| about 2.4 m/s² and of the angular rate about 20°/s in ordinary walking. Soft tissue, clothing
 that swings, stumbles and arm use are *not* modelled.
 
-Everything is made in blocks with a few numbers carried over, so that a day is made in the memory of a minute (only
-Parquet is gathered before it is written).
+Everything is made in blocks with a few numbers carried over, so that a day is made in the memory of a minute.
 """
 
 from __future__ import annotations
@@ -36,6 +35,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+
 from walktall_sim.turn import smoothstep
 
 Floats = NDArray[np.float64]
@@ -526,27 +526,25 @@ def write(walk: Walk, out: Path, progress: Callable[[int], None] | None = None) 
         raise PlanError(f"{out}: cannot be written ({error.strerror})") from None
     os.close(handle)
     part = Path(temporary)
+    rows = part.with_name(part.name + ".rows")
     try:
-        if kind == "parquet":
-            frames = []
+        text = rows if kind == "parquet" else part
+        # No name and no time in the gzip header: equal seeds give equal bytes.
+        with text.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) if kind == "csv.gz" else raw as sink:
             for frame in walk.blocks():
-                frames.append(frame)
+                sink.write(frame.write_csv(include_header=done == 0).encode())
                 done += frame.height
                 if progress is not None:
                     progress(done)
-            pl.concat(frames).write_parquet(part)
-        else:
-            # No name and no time in the gzip header: equal seeds give equal bytes.
-            with part.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) if kind == "csv.gz" else raw as sink:
-                for frame in walk.blocks():
-                    sink.write(frame.write_csv(include_header=done == 0).encode())
-                    done += frame.height
-                    if progress is not None:
-                        progress(done)
+        if kind == "parquet":
+            # Polars streams from file to file; row groups of some ten thousand rows let a reader stream as well.
+            pl.scan_csv(rows, schema=frame.schema).sink_parquet(part, row_group_size=_BLOCK)
         part.chmod(0o644)
         part.replace(out)
-    except OSError as error:
-        raise PlanError(f"{out}: cannot be written ({error.strerror})") from None
+    except (OSError, pl.exceptions.PolarsError) as error:
+        why = getattr(error, "strerror", None) or str(error).split("\n", 1)[0]
+        raise PlanError(f"{out}: cannot be written ({why})") from None
     finally:
         part.unlink(missing_ok=True)
+        rows.unlink(missing_ok=True)
     return done

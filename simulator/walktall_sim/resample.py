@@ -34,7 +34,7 @@ _DOWN_FROM = 1.05
 _CUTOFF_HZ = 22.0
 _HALF_PERIODS = 6
 _BLOCK = 2048
-_RATE_ROWS = 4096
+RATE_ROWS = 4096
 
 
 class RateError(ValueError):
@@ -188,14 +188,17 @@ def resample(
     for t_s, values in source:
         head_t.append(t_s)
         head_x.append(values)
-        if sum(len(t) for t in head_t) >= _RATE_ROWS:
+        if sum(len(t) for t in head_t) >= RATE_ROWS:
             break
     if not head_t:
         raise RateError("no rows")
     first = np.concatenate(head_t)
-    rate = nominal_rate_hz(first[:_RATE_ROWS])
+    rate = nominal_rate_hz(first[:RATE_ROWS])
     work = Resampler(rate, float(first[0]), out_hz)
-    out = [work.feed(first, np.concatenate(head_x)).astype(np.float32)]
-    out += [work.feed(t_s, values).astype(np.float32) for t_s, values in source]
-    out.append(work.finish().astype(np.float32))
-    return float(first[0]), rate, np.concatenate(out)
+    # A bytearray grows in place, where a list of arrays would be there twice when it is put together.
+    out = bytearray()
+    out += work.feed(first, np.concatenate(head_x)).astype(np.float32).tobytes()
+    for t_s, values in source:
+        out += work.feed(t_s, values).astype(np.float32).tobytes()
+    out += work.finish().astype(np.float32).tobytes()
+    return float(first[0]), rate, np.frombuffer(out, dtype=np.float32).reshape(-1, 6)

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 import numpy as np
+
 from walktall_sim.chips import StillSource
 from walktall_sim.clock import TICKS_AT_START, TICKS_PERIOD
 from walktall_sim.fullpath import Player

@@ -44,7 +44,7 @@ demo: $(VENV)/.sim
 	@$(BIN)/python scripts/demo.py
 
 test: venv
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -q
+	@$(BIN)/python -m pytest -n $(JOBS) -q
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check --quiet .

@@ -4,6 +4,7 @@ import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -23,6 +24,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_report_header() -> str:
     return f"seed: WALKTALL_SEED={SEED}"
+
+
+# Their tests go on from what earlier ones of the same file made: a wheel, an installation, a folder.
+IN_ORDER = {"tests/test_wheel.py", "tests/test_readme.py"}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Tests go to workers one by one, but those of a file that is to be run in order to one worker together."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class InOrder(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.split("::")[0]
+            return path if path in IN_ORDER else nodeid
+
+    return InOrder(config, log)
 
 
 @pytest.fixture

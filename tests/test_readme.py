@@ -13,9 +13,6 @@ from pathlib import Path
 
 import pytest
 
-# In order and on one worker: later commands use what earlier ones made.
-pytestmark = pytest.mark.xdist_group("readme")
-
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)

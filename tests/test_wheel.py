@@ -10,9 +10,6 @@ from pathlib import Path
 
 import pytest
 
-# One worker builds the wheel and installs it, once.
-pytestmark = pytest.mark.xdist_group("wheel")
-
 ROOT = Path(__file__).resolve().parent.parent
 BASE = {"adafruit-board-toolkit", "jinja2", "platformdirs", "pyserial", "rich", "typer"}
 EXTRAS = {"sim", "report", "parquet", "fit", "dask", "dev", "docs"}

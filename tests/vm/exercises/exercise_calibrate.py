@@ -1,5 +1,5 @@
 from kit import Chance, Digest, samples
-from walktall.calibrate import AVERAGING, IDLE, Bow, Calibrator, RestBias
+from walktall.calibrate import AVERAGING, IDLE, BiasTracker, Bow, Calibrator
 from walktall.gait import Gait
 from walktall.tilt import Tilt
 
@@ -61,7 +61,7 @@ for name in ("walk", "extreme"):
     counts = samples(name)
     tilt = Tilt()
     gait = Gait()
-    rest = RestBias()
+    rest = BiasTracker()
     digest = Digest("rest " + name)
     for i in range(len(counts) // 6):
         ax, ay, az, wx, wy, wz = counts[i * 6 : i * 6 + 6]
@@ -71,6 +71,8 @@ for name in ("walk", "extreme"):
             tilt.tick()
             gait.tick()
             rest.step(tilt, gait.var1)
+            if gait.walking:
+                rest.in_motion(tilt, chance.below(601) - 300, chance.below(401) - 200, chance.below(101))
             digest.add(tilt.bias_x)
             digest.add(tilt.bias_y)
             digest.add(tilt.bias_z)

@@ -58,7 +58,6 @@ def run(name, changes, up):
 
 run("walk", {}, (0, 8197, 0))
 run("walk", {"side_buzz": 1, "hold_s": 5, "spacing_s": 0}, (0, 8197, 0))
-run("walk", {"mode": 1, "desk_hold_s": 10}, (300, 8000, -900))
 run("extreme", {"on_deg": 40, "off_deg": 3}, (32767, 32767, -32768))
 run("extreme", {"mode": 1, "desk_hold_s": 10, "spacing_s": 0, "repeat1_s": 5}, (0, 8197, 0))
 run("corners", {"mode": 1, "desk_hold_s": 10}, (-32768, -32768, 100))

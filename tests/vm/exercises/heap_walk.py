@@ -83,6 +83,5 @@ def measure(name, tagged):
 
 
 measure("walk", False)
-measure("walk", True)
-measure("extreme", False)
-measure("corners", True)
+measure("extreme", True)
+measure("corners", False)

@@ -1,9 +1,10 @@
 """Finding upright: two presses, stand tall. And finding the gyroscope's bias whenever the clip lies still.
 
-`Calibrator`: wait 0.5 s (the hand leaves the clip), average 2.5 s, refuse when it moved; optionally a bow shows which way is forward.
-`BiasTracker`: the angular rate of quiet ticks is bias; it follows temperature.
+`Calibrator`: wait 0.5 s (the hand leaves the clip), average 2.5 s, refuse when it moved; optionally a bow shows
+which way is forward. `BiasTracker`: the angular rate of quiet ticks is bias; it follows temperature.
 
-Source of the times and limits: docs/algorithm.md, "Calibration". It changes nothing by itself: `chain` takes the results.
+Source of the times and limits: docs/algorithm.md, "Calibration". It changes nothing by itself: `chain` takes the
+results.
 """
 
 from .fixmath import isqrt
@@ -18,8 +19,8 @@ except ImportError:
 
 _WAIT = const(26)  # 0.5 s
 _AVERAGE = const(130)  # 2.5 s
-# People sway: standing trunks turn at 1 to 9 deg/s (measured). A quarter-second mean further than 5 deg/s from the whole mean, or
-# a force that wanders by 0.04 g, is not standing still.
+# People sway: standing trunks turn at 1 to 9 deg/s (measured). A quarter-second mean further than 5 deg/s from the
+# whole mean, or a force that wanders by 0.04 g, is not standing still.
 _RATE_RANGE = const(570)  # counts between the least and greatest 1/4 s mean: 10 deg/s
 _FORCE_RANGE = const(330)  # 0.04 g
 _G_LOW = const(7377)  # 0.9 g
@@ -39,7 +40,8 @@ ANGLE = const(3)
 
 
 class Calibrator:
-    """Averages a standing person. After `step` returned DONE: `ax`, `ay`, `az` (counts), `bx`, `by`, `bz` (1/16 counts), `quality`."""
+    """Averages a standing person. After `step` returned DONE: `ax`, `ay`, `az` (counts), `bx`, `by`, `bz` (1/16
+    counts), `quality`."""
 
     def __init__(self):
         self.state = IDLE
@@ -153,7 +155,8 @@ class Bow:
         self._best = 0
 
     def step(self, ux, uy, uz, gx, gy, gz):
-        """Take a tick's gravity and upright (both Q14, unit); DONE when a bow is over, MOVING when the time is, else NONE."""
+        """Take a tick's gravity and upright (both Q14, unit); DONE when a bow is over, MOVING when the time is, else
+        NONE."""
         self.left -= 1
         # What of up is left when the upright part is taken away points backward when one bows forward.
         dot = (gx * ux + gy * uy + gz * uz) >> 14
@@ -179,7 +182,8 @@ _REST_VAR = const(12)  # (0.13 m/s^2)^2 of linear acceleration, in (1/256 g)^2
 _BIAS_MAX = const(4 * 572)  # 10 deg/s: more is not a bias, it is turning
 
 
-# 1 rad of lag at a time constant of 2.46 s is 5.2 quarter counts for each 1/1024 rad; a quarter second of 60 s of it is 22 / 1024.
+# 1 rad of lag at a time constant of 2.46 s is 5.2 quarter counts for each 1/1024 rad; a quarter second of 60 s of it
+# is 22 / 1024.
 _DRIFT_MUL = const(22)
 
 
@@ -195,9 +199,10 @@ def _held(bias):
 class BiasTracker:
     """Follows the gyroscope's bias, which drifts with temperature: quickly at rest, slowly in motion.
 
-    At rest the angular rate is the bias. In motion a bias b leaves the filter's gravity behind the accelerometer's mean by
-    e = t b x g, with t the filter's time constant, so b (across gravity) = g x e / t (Mahony's integral term, as in Mahony et al.
-    2008, with a time constant of 60 s so that strides, starts and turns average out). Bias along gravity does no harm to tilt.
+    At rest the angular rate is the bias. In motion a bias b leaves the filter's gravity behind the accelerometer's
+    mean by e = t b x g, with t the filter's time constant, so b (across gravity) = g x e / t (Mahony's integral
+    term, as in Mahony et al. 2008, with a time constant of 60 s so that strides, starts and turns average out). Bias
+    along gravity does no harm to tilt.
     """
 
     def __init__(self):

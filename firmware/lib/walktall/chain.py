@@ -2,8 +2,9 @@
 
     sample -> tilt -> gait -> (tick) detector -> ring, buzz request -> (second) session
 
-The device hands it what the FIFO held, the simulator's fast path hands it the same counts. All its timers count samples, so
-both give the same events. It touches no hardware, knows no clock, and does not play the patterns it asks for.
+The device hands it what the FIFO held, the simulator's fast path hands it the same counts. All its timers count
+samples, so both give the same events. It touches no hardware, knows no clock, and does not play the patterns it asks
+for.
 """
 
 from array import array
@@ -12,6 +13,7 @@ from . import buzz as b
 from . import calibrate as c
 from . import events as e
 from . import settings as s
+from .coach import Coach
 from .detector import Detector
 from .gait import Gait
 from .session import Session
@@ -40,7 +42,8 @@ class Chain:
         self.settings = settings
         self.tilt = Tilt()
         self.gait = Gait()
-        self.detector = Detector(settings)
+        self.coach = Coach(settings)
+        self.detector = Detector(settings, self.coach)
         self.session = Session()
         self.ring = e.EventRing()
         self.calibrator = c.Calibrator()
@@ -50,6 +53,8 @@ class Chain:
         self.buzz_request = 0
         self.calibration_result = c.NONE
         self.calibration_quality = 0
+        #: 1 when a bow has found the forward axis (`bow.fx`, `.fy`, `.fz`, Q14); the device sets it back.
+        self.bowed = 0
         #: Upright as raw counts and bias in 1/16 counts: what the journal keeps.
         self.upright = array("i", [0] * 6)
         self._previous = array("i", [0] * 6)
@@ -73,6 +78,7 @@ class Chain:
     def configure(self, settings):
         """Take changed settings; timers go on."""
         self.settings = settings
+        self.coach.configure(settings)
         self.detector.configure(settings)
         self._note()
 
@@ -88,7 +94,7 @@ class Chain:
         )
         self.session.note_calibration(self.calibration_quality, detector.walk_offset_cdeg)
 
-    # ---- samples ----------------------------------------------------------------------------------------------------
+    # ---- samples ----
 
     def sample(self, ax, ay, az, wx, wy, wz):
         """Take one sample of raw counts (8197 counts = 1 g, 17.5 mdps a count).
@@ -128,6 +134,7 @@ class Chain:
             detector.hold_still(e.CLASS_GAP)
         else:
             detector.step(tilt, gait, self._tick_shaken)
+            self.coach.tick(gait.walking and not gait.jogging, gait.still)
             self._tell()
         self._tick_shaken = 0
         if self.bow.left:
@@ -144,7 +151,8 @@ class Chain:
         if self._ticks < e.TICKS_PER_S:
             return e.TICK
         self._ticks = 0
-        # A second is a gap, or shaken, if any of it was; else what most of it was; of equals the one that is not good.
+        # A second is a gap, or shaken, if any of it was; else what most of it was; of equals the one that is not
+        # good.
         if votes[e.CLASS_GAP]:
             best = e.CLASS_GAP
         elif votes[e.CLASS_BUZZING]:
@@ -163,6 +171,7 @@ class Chain:
         self.second_class = best
         gait = self.gait
         detector = self.detector
+        self.session.silent = self.coach.silent
         self.session.second(best, detector.pitch_cdeg, detector.roll_cdeg, gait.cadence_spm, gait.walking, gait.steps)
         return e.TICK | e.SECOND
 
@@ -180,6 +189,13 @@ class Chain:
         self._tell_fault(detector.forward, detector.label)
         self._tell_fault(detector.back, 0)
         self._tell_fault(detector.side, 0)
+
+        if detector.slip:
+            self._put(e.SLIP, 0, 0, detector.pitch_cdeg)
+            self._ask(b.P_SLIP)
+        if self.coach.cue:
+            self._put(e.CUE, 0, 0, 0)
+            self._ask(b.P_CUE)
 
     def _tell_fault(self, fault, label):
         detector = self.detector
@@ -233,7 +249,7 @@ class Chain:
             self._vote(e.CLASS_GAP)
         self._in_tick = left
 
-    # ---- upright ----------------------------------------------------------------------------------------------------
+    # ---- upright ----
 
     def set_upright(self, ax, ay, az, bx, by, bz, quality):
         """Take an upright (mean specific force, counts) and a gyroscope bias (1/16 counts).
@@ -298,10 +314,13 @@ class Chain:
         tilt = self.tilt
         u = self.detector.up
         k = self.bow
-        if k.step(u[0], u[1], u[2], tilt.gx >> 6, tilt.gy >> 6, tilt.gz >> 6) == c.DONE:
-            self.detector.set_frame(self.upright[0], self.upright[1], self.upright[2], k.fx, k.fy, k.fz)
+        if k.step(u[0], u[1], u[2], tilt.gx >> 6, tilt.gy >> 6, tilt.gz >> 6) != c.DONE:
+            return
+        if self.detector.set_frame(self.upright[0], self.upright[1], self.upright[2], k.fx, k.fy, k.fz):
+            self.bowed = 1
+            self._ask(b.P_CALIBRATED)
 
-    # ---- the walker's presses ---------------------------------------------------------------------------------------
+    # ---- the walker's presses ----
 
     def snooze(self, minutes):
         """No buzz for `minutes`; 0 ends a snooze."""

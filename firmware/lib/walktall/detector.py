@@ -1,17 +1,19 @@
 """When has somebody leaned, slouched or arched too long? One decision a tick (250 ms), in integers.
 
-Angles are the 1 s mean of gravity (from `tilt`) against the calibrated upright, less the walking offset. A fault is on from above
-its limit until below its lower one. While somebody walks its hold timer runs; when good it decays four times as fast; when walking
-has stopped, in a fast turn of the trunk, a jog, a gap or a buzz it is held, neither running nor decaying. A buzz comes when
+Angles are the 1 s mean of gravity (from `tilt`) against the calibrated upright, less the walking offset. A fault is
+on from above its limit until below its lower one. While somebody walks its hold timer runs; when good it decays four
+times as fast; when walking has stopped, in a fast turn of the trunk, a jog, a gap or a buzz it is held, neither
+running nor decaying. A buzz comes when
 
     timer >= hold + margin    and    mean pitch while the timer ran >= limit
 
-The mean keeps a walker who crossed the limit once and hovers below it (10 degrees against 12) from being buzzed, and lets a
-14 degree lean through that dips now and then. The margin is how long the moment of crossing is unsure: real trunks wander by
-about 1.5 degrees, so it is 1.5 degrees over the slope of the crossing, up to 3 s. A quick lean costs 0.1 s, a creeping slouch 1 to 2 s.
+The mean keeps a walker who crossed the limit once and hovers below it (10 degrees against 12) from being buzzed, and
+lets a 14 degree lean through that dips now and then. The margin is how long the moment of crossing is unsure: real
+trunks wander by 2.5 degrees, so it is 2.5 degrees over the slope of the crossing and a tick, up to 3.5 s. A quick
+lean costs half a second, a creeping slouch 3 s.
 
-FORWARD is labelled when it buzzes, by behaviour (LEAN, SLOUCH, UNSURE): docs/algorithm.md, "Labels". Nothing here measures head,
-gaze, arms or hips, and nothing claims to.
+FORWARD is labelled when it buzzes, by behaviour (LEAN, SLOUCH, UNSURE): docs/algorithm.md, "Labels". Nothing here
+measures head, gaze, arms or hips, and nothing claims to.
 """
 
 from array import array
@@ -48,8 +50,26 @@ _BEND_CDEG = const(3000)
 _SECOND = const(4)
 
 
+# A slip of the clip that can be told from posture is a turn that no trunk makes: 18 degrees or more within half a
+# second, five times what this walker swings, and no less than the change that stays. Smaller slips look like leans
+# (with a limit of 8 degrees, of 30 slips of 10 degrees put on real walks 5 were told, and 3 of 30 quick leans were
+# taken for slips); three buzzes without an answer tell them.
+_SLIP_CDEG = const(1800)
+_SLIP_MAX_CDEG = const(4500)
+_SLIP_SHARE = const(100)  # percent of the lasting change that has to fall into half a second
+_NO_ANSWER_CDEG = const(400)
+_NO_ANSWER_TICKS = const(40)
+_REZERO_TICKS = const(1200)  # 5 minutes of walking
+_REZERO_STEP_CDEG = const(25)
+_REZERO_MAX_CDEG = const(300)
+_UPRIGHT_ISH_CDEG = const(6000)
+_MINUTE = const(240)
+_OFF_BODY_CDEG = const(25)  # a table moves less in a minute; whoever wears it sways more
+
+
 class Fault:
-    """One kind of fault: its limits, its hold timer and its schedule of buzzes. Times in ticks, angles in centidegrees."""
+    """One kind of fault: its limits, its hold timer and its schedule of buzzes. Times in ticks, angles in
+    centidegrees."""
 
     def __init__(self, code):
         self.code = code
@@ -66,17 +86,21 @@ class Fault:
         self.margin = 0
         self.buzzed = 0  # buzzes in this episode
         self.since_buzz = 0
+        self.withheld = 0  # the coach kept this episode's buzz back
+        self.level_cdeg = 0  # at the first buzz
+        self.least_cdeg = 0  # since then
         self.good = 0
 
 
 class Detector:
     """The rules. `step` takes the closing tick; what it decided stands in the attributes.
 
-    `began`, `ended`, `buzzed`, `recovered` are masks of faults (`events.FORWARD` ...) for this tick; `second_class` is the class
-    of this tick; `pitch_cdeg`, `roll_cdeg` the 1 s mean angles.
+    `began`, `ended`, `buzzed`, `recovered` are masks of faults (`events.FORWARD` ...) for this tick; `second_class`
+    is the class of this tick; `pitch_cdeg`, `roll_cdeg` the 1 s mean angles.
     """
 
-    def __init__(self, settings):
+    def __init__(self, settings, coach):
+        self.coach = coach
         self.forward = Fault(e.FORWARD)
         self.back = Fault(e.BACK)
         self.side = Fault(e.SIDE)
@@ -98,6 +122,8 @@ class Detector:
         self.muted = 0  # ticks left
         self.calibrated = 0
         self.slipped = 0
+        self._low_pitch = self._high_pitch = 0
+        self._low_roll = self._high_roll = 0
         self.configure(settings)
         self.restart()
 
@@ -138,8 +164,18 @@ class Detector:
         self._n = 0
         self._at = 0
         self.frozen = 0
+        self.slip = 0
+        self.rezero_cdeg = 0
+        self._rezero_n = 0
+        self._jump_at = 0
+        self._jump_cdeg = 0
+        self._swing = 0
+        self._before = 0
+        self._minute = 0
+        self._quiet_minutes = 0
+        self.off_body = 0
 
-    # ---- upright ----------------------------------------------------------------------------------------------------
+    # ---- upright ----
 
     def set_upright(self, ax, ay, az, forward_axis):
         """Take the mean specific force at upright (counts) as up, and a sensor axis (0 +x, 1 -x ... 5 -z) as forward.
@@ -157,7 +193,7 @@ class Detector:
         return self.set_frame(ax, ay, az, fx, fy, fz)
 
     def set_frame(self, ax, ay, az, fx, fy, fz):
-        """Up from a specific force (counts), forward from any vector (Q14) not within 25 degrees of it; False else."""
+        """Up from a specific force (counts), forward from any vector (Q14) not within 25 degrees of it; else False."""
         n = isqrt((ax >> 1) * (ax >> 1) + (ay >> 1) * (ay >> 1) + (az >> 1) * (az >> 1))
         if n < 1000:
             return False
@@ -205,6 +241,7 @@ class Detector:
     def hold_still(self, second_class):
         """A tick that cannot be judged, of class `second_class`: timers hold and nothing happens."""
         self.began = self.ended = self.buzzed = self.recovered = 0
+        self.slip = 0
         self.second_class = second_class
 
     def begin_hill(self):
@@ -224,15 +261,17 @@ class Detector:
         fo >>= 6
         self.roll_cdeg = atan2_cdeg(le >> 6, isqrt(up * up + fo * fo))
 
-    # ---- one tick ---------------------------------------------------------------------------------------------------
+    # ---- one tick ----
 
     def step(self, tilt, gait, shaken):
         """Judge the tick that `tilt` and `gait` just closed.
 
-        :param int shaken: the motor shook the sensor in this tick (or within 250 ms of it): angles go on by the gyroscope,
+        :param int shaken: the motor shook the sensor in this tick (or within 250 ms of it): angles go on by the
+        gyroscope,
             nothing is judged and timers hold
         """
         self.began = self.ended = self.buzzed = self.recovered = 0
+        self.slip = 0
         if self.snoozed:
             self.snoozed -= 1
         if self.hill:
@@ -244,7 +283,8 @@ class Detector:
         if not self.calibrated:
             self.second_class = e.CLASS_UNSURE
             return
-        last = self.tick_pitch_cdeg
+        before = self._before
+        last = self._before = self.tick_pitch_cdeg
         self._angles(tilt.mean(0, 1) >> 3, tilt.mean(1, 1) >> 3, tilt.mean(2, 1) >> 3)
         self.tick_pitch_cdeg = self.raw_pitch_cdeg
         self._angles(tilt.mean(0, 4) >> 5, tilt.mean(1, 4) >> 5, tilt.mean(2, 4) >> 5)
@@ -260,7 +300,11 @@ class Detector:
         if self._n < _HISTORY:
             self._n += 1
 
-        walking = gait.walking or self._desk
+        self._watch_for_table(gait)
+        upright_ish = (
+            -_UPRIGHT_ISH_CDEG < pitch < _UPRIGHT_ISH_CDEG and -_UPRIGHT_ISH_CDEG < self.roll_cdeg < _UPRIGHT_ISH_CDEG
+        )
+        walking = gait.walking or (self._desk and upright_ish and not self.off_body)
         if shaken:
             self.frozen = 1
             self.second_class = e.CLASS_BUZZING
@@ -268,9 +312,10 @@ class Detector:
         self.frozen = 1 if turning or gait.jogging or not walking else 0
         if gait.walking and not gait.jogging and not turning:
             self._learn_offset()
+            self._watch_for_slip(self.tick_pitch_cdeg - before)
 
         allowed = not self.snoozed and not self.muted and not self.slipped
-        extra = self._hill_cdeg if self.hill else 0
+        extra = self.coach.ease_cdeg + (self._hill_cdeg if self.hill else 0)
         pitch_3s = self._pitch_before(0, 12) if self._n >= 12 else pitch
         self._run(self.forward, pitch, pitch_3s, extra, allowed)
         self._run(self.back, -pitch, -pitch_3s, 0, allowed)
@@ -281,6 +326,8 @@ class Detector:
             kind = e.CLASS_UNSURE
         elif self.snoozed:
             kind = e.CLASS_SNOOZED
+        elif self.off_body:
+            kind = e.CLASS_OFF_BODY
         elif gait.jogging:
             kind = e.CLASS_JOG
         elif not walking:
@@ -306,7 +353,8 @@ class Detector:
                 fault.good = 0
                 self.ended |= fault.code
                 if fault.buzzed:
-                    self.recovered |= fault.code
+                    if not fault.withheld:
+                        self.recovered |= fault.code
                     fault.timer = 0
                     fault.counted = 0
                     fault.sum_cdeg = 0
@@ -340,9 +388,20 @@ class Detector:
             return
         fault.timer += 1
         if fault.buzzed:
-            fault.since_buzz += 1
+            if fault.since_buzz < 0x3FFFFF:
+                fault.since_buzz += 1
             n = fault.buzzed
-            if not allowed:
+            if angle_3s < fault.least_cdeg:
+                fault.least_cdeg = angle_3s
+            if (
+                n == 3
+                and not self.slipped
+                and fault.since_buzz == self._repeat2 + _NO_ANSWER_TICKS
+                and fault.level_cdeg - fault.least_cdeg < _NO_ANSWER_CDEG
+            ):
+                # Three buzzes and not 4 degrees of an answer: the clip hangs askew, or nobody feels it.
+                self._slip()
+            if not allowed or fault.withheld:
                 return
             if (
                 (n == 1 and fault.since_buzz >= self._repeat1)
@@ -365,8 +424,12 @@ class Detector:
         ):
             fault.buzzed = 1
             fault.since_buzz = 0
+            fault.level_cdeg = angle_3s
+            fault.least_cdeg = angle_3s
+            fault.withheld = 0 if self.coach.give() else 1
             self._since_first = 0
-            self.buzzed |= fault.code
+            if not fault.withheld:
+                self.buzzed |= fault.code
             if fault.code == e.FORWARD:
                 self.label = self._label()
 
@@ -388,11 +451,76 @@ class Detector:
         margin = _WANDER_CDEG * e.TICKS_PER_S // (slope + 1) + _MARGIN_MIN
         return margin if margin < _MARGIN_MAX else _MARGIN_MAX
 
-    # ---- walking offset ---------------------------------------------------------------------------------------------
+    # ---- slip, table ----
+
+    def _slip(self):
+        self.slipped = 1
+        self.slip = 1
+        self.forward.restart()
+        self.back.restart()
+        self.side.restart()
+
+    def _watch_for_slip(self, turn):
+        """A jump within two ticks that, two seconds later, turns out to be nearly all of a lasting change, is a
+        slip."""
+        if self._jump_at:
+            self._jump_at += 1
+            if self._jump_at <= 9:
+                return
+            self._jump_at = 0
+            # Two seconds of ticks lie behind the jump; the second before it is ticks 12 .. 15 ago.
+            change = self._pitch_before(0, 8) - self._pitch_before(12, 4)
+            if self._jump_cdeg < 0:
+                change = -change
+            jump = self._jump_cdeg if self._jump_cdeg > 0 else -self._jump_cdeg
+            if _SLIP_CDEG <= change <= _SLIP_MAX_CDEG and _SLIP_SHARE * change <= 100 * jump <= 130 * change:
+                self._slip()
+            return
+        size = turn if turn > 0 else -turn
+        if self._n > 16 and size >= _SLIP_CDEG and size > 5 * (self._swing >> 4):
+            self._jump_at = 1
+            self._jump_cdeg = turn
+        # How far this walker swings from tick to tick, Q4 over 4 s: who swings 4 degrees cannot be told from a slip
+        # of 8.
+        self._swing += ((size << 4) - self._swing) >> 4
+
+    def _watch_for_table(self, gait):
+        """A clip that moves less than anybody who breathes, for two minutes, lies on a table."""
+        pitch = self.tick_pitch_cdeg
+        roll = self.roll_cdeg
+        if self._minute == 0:
+            self._low_pitch = self._high_pitch = pitch
+            self._low_roll = self._high_roll = roll
+        if pitch < self._low_pitch:
+            self._low_pitch = pitch
+        elif pitch > self._high_pitch:
+            self._high_pitch = pitch
+        if roll < self._low_roll:
+            self._low_roll = roll
+        elif roll > self._high_roll:
+            self._high_roll = roll
+        moved = (
+            gait.walking
+            or self._high_pitch - self._low_pitch > _OFF_BODY_CDEG
+            or self._high_roll - self._low_roll > _OFF_BODY_CDEG
+        )
+        if moved:
+            self._quiet_minutes = 0
+            self.off_body = 0
+        self._minute += 1
+        if self._minute >= _MINUTE:
+            self._minute = 0
+            if not moved:
+                self._quiet_minutes += 1
+                if self._quiet_minutes >= 2:
+                    self.off_body = 1
+
+    # ---- walking offset ----
 
     def _learn_offset(self):
         """The first minute of walking shows one's own walking pitch: a low percentile, so that leans hardly count."""
         if self._offset_n >= _OFFSET_TICKS:
+            self._rezero()
             return
         # Who leans from the first step on must not be learned: only what lies short of a fault counts.
         value = self.raw_pitch_cdeg
@@ -418,14 +546,51 @@ class Detector:
         limit = self._offset_max_cdeg
         self.walk_offset_cdeg = limit if value > limit else (-limit if value < -limit else value)
 
-    # ---- label ------------------------------------------------------------------------------------------------------
+    def _rezero(self):
+        """Every 5 minutes of good walking the zero moves a quarter degree toward their 20th percentile, 3 degrees in
+        all.
+
+        A low percentile of good walking, so slowly and so little, cannot learn a slouch; it follows a collar that
+        settles.
+        """
+        pitch = self.raw_pitch_cdeg - self.walk_offset_cdeg
+        if self.forward.active or self.back.active or pitch > self.forward.off_cdeg or -pitch > self.back.off_cdeg:
+            return
+        if self._rezero_n == 0:
+            for k in range(_BINS):
+                self._bins[k] = 0
+        k = pitch // _BIN_CDEG + (_BINS >> 1)
+        if k < 0 or k >= _BINS:
+            return
+        self._bins[k] += 1
+        self._rezero_n += 1
+        if self._rezero_n < _REZERO_TICKS:
+            return
+        self._rezero_n = 0
+        total = 0
+        k = 0
+        while k < _BINS - 1 and total + self._bins[k] <= _REZERO_TICKS // 5:
+            total += self._bins[k]
+            k += 1
+        low = (k - (_BINS >> 1)) * _BIN_CDEG
+        # One's own wander puts the 20th percentile about a degree below the middle.
+        if low > 0 and self.rezero_cdeg < _REZERO_MAX_CDEG:
+            move = _REZERO_STEP_CDEG
+        elif low < -200 and self.rezero_cdeg > -_REZERO_MAX_CDEG:
+            move = -_REZERO_STEP_CDEG
+        else:
+            return
+        self.rezero_cdeg += move
+        self.walk_offset_cdeg += move
+
+    # ---- label ----
 
     def _label(self):
         """LEAN, SLOUCH or UNSURE: how long the rise took, and whether cadence rose with it.
 
-        The ramp (flat, linear, flat) that explains the last 40 s best is searched over its start and its length D. Its 10-90 %
-        rise is 0.8 D: under 4 s is D < 5 s, over 7 s is D > 8.75 s. For each ramp r the least-squares gain is
-        cov(r, p)^2 / var(r), from prefix sums, so that one ramp costs a handful of operations.
+        The ramp (flat, linear, flat) that explains the last 40 s best is searched over its start and its length D.
+        Its 10-90 % rise is 0.8 D: under 4 s is D < 5 s, over 7 s is D > 8.75 s. For each ramp r the least-squares
+        gain is cov(r, p)^2 / var(r), from prefix sums, so that one ramp costs a handful of operations.
         """
         n = self._n >> 1
         if n < 24:

@@ -1,15 +1,16 @@
 """Is somebody walking, how fast, and how many steps? From linear acceleration, in integers.
 
-Per sample it sums the energy of the linear acceleration (what the accelerometer feels beside gravity, from `tilt`). Every second
-sample the vertical part goes through a step counter; every fourth through a running autocorrelation. Once a tick (250 ms) a
-score opens the walking gate:
+Per sample it sums the energy of the linear acceleration (what the accelerometer feels beside gravity, from `tilt`).
+Every second sample the vertical part goes through a step counter; every fourth through a running autocorrelation.
+Once a tick (250 ms) a score opens the walking gate:
 
     score = b + w1 log2 sd1^2 + w2 log2 sd2^2 + wr r - ws log2 span^2
 
-with sd1, sd2 the standard deviation of linear acceleration over 1 s and 2 s, r the peak of the vertical autocorrelation between
-0.31 and 1.23 s, and span the reach of gravity's direction over 2 s. Energy tells walking from standing, shuffling gait included;
-the span tells it from bends and chairs, whose energy is the turning of the trunk itself; regularity helps both. An open
-gate closes on stillness alone, so that a deep lean of somebody who walks on does not shut it.
+with sd1, sd2 the standard deviation of linear acceleration over 1 s and 2 s, r the peak of the vertical
+autocorrelation between
+0.31 and 1.23 s, and span the reach of gravity's direction over 2 s. Energy tells walking from standing, shuffling
+gait included; the span tells it from bends and chairs, whose energy is the turning of the trunk itself; regularity
+helps both. An open gate closes on stillness alone, so that a deep lean of somebody who walks on does not shut it.
 
 What it does not do: wait for textbook steps (the gate never asks the step counter), or tell stairs from the level.
 """
@@ -31,7 +32,8 @@ _LAG_MAX = const(16)  # 1.23 s
 _HISTORY = const(16)
 _TICKS = const(8)  # 2 s of ticks
 
-# The score, Q8 of log2 units, fitted by logistic regression on one half of the people (docs/algorithm.md, "Walking gate").
+# The score, Q8 of log2 units, fitted by logistic regression on one half of the people (docs/algorithm.md, "Walking
+# gate").
 _W_SD1 = const(81)  # for log2 of a variance: half of what a deviation would weigh
 _W_SD2 = const(252)
 _W_REGULAR = const(331)
@@ -63,7 +65,8 @@ _AGE_MAX = const(4096)
 class Gait:
     """Steps, cadence and the walking gate.
 
-    `walking`, `jogging`, `still` are 0 or 1; `cadence_spm` is steps a minute (0 when unknown); `steps` counts since the start.
+    `walking`, `jogging`, `still` are 0 or 1; `cadence_spm` is steps a minute (0 when unknown); `steps` counts since
+    the start.
     """
 
     def __init__(self):
@@ -204,7 +207,7 @@ class Gait:
             self._uz = gz
 
     def _count(self, v):
-        """Follow the smoothed vertical acceleration from trough to peak to trough; each peak is a candidate (26 Hz)."""
+        """Follow the smoothed vertical acceleration from trough to peak to trough; each peak is a candidate."""
         f = self._f1
         f += ((v << 4) - f) * _SMOOTH >> 4
         self._f1 = f

@@ -6,12 +6,12 @@ A complementary filter: each sample turns the last estimate by the gyroscope and
     g <- g + (a - g) / 2^K                  (low pass of the specific force in the turning frame)
     g <- g (3 - |g|^2) / 2                  (one Newton step of renormalisation)
 
-with w the mean of this and the last angular rate (trapezoid), less the bias. The second-order term is what the first sketch
-lacked: a first-order step drags g away from the axis of turning by sin(2a) w^2 / 4 a sample, 0.7 degrees when somebody turns
-at 40 deg/s. State in Q20 of 1 g; products in Q12 x quarter counts of rate, below 2^29.6 at full scale.
+with w the mean of this and the last angular rate (trapezoid), less the bias. The second-order term is what the first
+sketch lacked: a first-order step drags g away from the axis of turning by sin(2a) w^2 / 4 a sample, 0.7 degrees when
+somebody turns at 40 deg/s. State in Q20 of 1 g; products in Q12 x quarter counts of rate, below 2^29.6 at full scale.
 
-What it does not do: normalise or gate the accelerometer a sample. Footfalls are not symmetric, and either adds a bias of -3
-degrees (measured). Angles come once a tick, from `project`.
+What it does not do: normalise or gate the accelerometer a sample. Footfalls are not symmetric, and either adds a
+bias of -3 degrees (measured). Angles come once a tick, from `project`.
 """
 
 from array import array
@@ -206,7 +206,8 @@ class Tilt:
         self._tx = self._ty = self._tz = 0
 
     def loosen(self, shift):
-        """Trust the accelerometer more for a while (gain 2^-shift, back to 2^-8 within 5 s): after a gap without gyroscope."""
+        """Trust the accelerometer more for a while (gain 2^-shift, back to 2^-8 within 5 s): after a gap without
+        gyroscope."""
         if shift < self._shift:
             self._shift = shift
             self._young = 1 << shift

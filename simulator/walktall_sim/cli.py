@@ -174,8 +174,21 @@ def replay(
     with _input_errors():
         options = _options(trial, up, forward, upright, set_, turn, answer, full, chip, all_events)
         show = _show_json if json else _Person().show
-        for line in work.replay(recording, options, _note):
-            show(line)
+        with _busy(f"playing {recording.name}"):
+            for line in work.replay(recording, options, _note):
+                show(line)
+
+
+@contextlib.contextmanager
+def _busy(what: str) -> Iterator[None]:
+    """A sign of life on standard error where that is a terminal and the output goes elsewhere."""
+    if not sys.stderr.isatty() or sys.stdout.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(what):
+        yield
 
 
 def _show_json(line: Line) -> None:

@@ -16,7 +16,7 @@ RELEASED = [
     "mode", "hold_s", "on_deg", "off_deg", "back_on_deg", "back_off_deg", "side_on_deg", "side_off_deg",
     "side_buzz", "sensitivity", "desk_hold_s", "rearm_s", "repeat1_s", "repeat2_s", "repeat3_s", "spacing_s",
     "snooze_min", "hill_deg", "hill_min", "walk_offset_max_deg", "recovery_tick", "strength_pct", "forward_axis",
-    "coaching", "faded_after_days", "progressive", "stretch_min", "sit_nudge_min",
+    "coaching", "faded_after_days", "progressive", "stretch_min", "sit_nudge_min", "bow",
 ]
 # fmt: on
 

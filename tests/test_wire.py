@@ -258,7 +258,14 @@ def test_the_documents_example_bytes_decode(example: tuple[str, str, int, str, b
         assert (value.hex() if isinstance(value, bytes) else str(value)) == item[1].strip()
 
 
-def test_the_device_says_what_the_documents_examples_say(monkeypatch: pytest.MonkeyPatch) -> None:
+def lines_of(raw: bytes) -> str:
+    """Bytes as an example shows them."""
+    return "\n".join(raw[k : k + 32].hex(" ") for k in range(0, len(raw), 32))
+
+
+def test_the_device_says_what_the_documents_examples_say(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     """The examples are one exchange with a device that has two walks; a real link gives those bytes."""
     monkeypatch.setattr(records, "FW_VERSION", 100)
     desk = Desk(seed=2)
@@ -275,6 +282,7 @@ def test_the_device_says_what_the_documents_examples_say(monkeypatch: pytest.Mon
         longest_good_s=500,
     )
     said = b""
+    text = (DOCS / "protocol.md").read_text()
     for way, name, _, _, raw in examples():
         if way == ">":
             assert said == b""
@@ -288,9 +296,16 @@ def test_the_device_says_what_the_documents_examples_say(monkeypatch: pytest.Mon
             desk.run()
             said = bytes(desk.port.from_device)
             desk.port.from_device.clear()
+        if request.config.getoption("--rewrite"):
+            now = said[: said.index(0, 1) + 1]
+            assert lines_of(raw) in text
+            text = text.replace(lines_of(raw), lines_of(now))
+            raw = now
         assert said.startswith(raw), name
         said = said[len(raw) :]
     assert said == b""
+    if request.config.getoption("--rewrite"):
+        (DOCS / "protocol.md").write_text(text)
 
 
 def plain(*tables: tuple[str, tuple[tuple[str, str, str], ...]]) -> str:

@@ -212,10 +212,11 @@ SETTINGS = {
     "walk_offset_max_deg": "how much of your own walking lean is learned at most, 0 = none",
     "recovery_tick": "a short tick when you are back",
     "strength_pct": "strength of the motor",
-    "forward_axis": "the sensor's axis that points forward",
+    "forward_axis": "the sensor's axis that points forward, unless a bow has found it",
     "coaching": "buzz on every fault, on fewer after some days (faded), or with silent blocks to compare (trial)",
     "faded_after_days": "faded coaching begins after this",
     "progressive": "start lenient and tighten over weeks",
     "stretch_min": "a cue to stretch after this much walking, 0 = none",
     "sit_nudge_min": "desk mode: a nudge after sitting still this long, 0 = none",
+    "bow": "after a calibration, bow by 15 degrees or more within 8 s: it finds the forward axis, however the clip sits",
 }

@@ -49,6 +49,7 @@ SETTINGS = (
     ("progressive", "", 0, 0, 1),
     ("stretch_min", "min", 0, 0, 240),
     ("sit_nudge_min", "min", 0, 0, 240),
+    ("bow", "", 0, 0, 1),
 )
 
 # Index of each setting; a test holds them to the table.
@@ -80,7 +81,8 @@ SET_FADED_AFTER_DAYS = const(24)
 SET_PROGRESSIVE = const(25)
 SET_STRETCH_MIN = const(26)
 SET_SIT_NUDGE_MIN = const(27)
-N_SETTINGS = const(28)
+SET_BOW = const(28)
+N_SETTINGS = const(29)
 
 _OFF_ON = ("off", "on")
 
@@ -93,6 +95,7 @@ CHOICES = (
     (SET_FORWARD_AXIS, ("+x", "-x", "+y", "-y", "+z", "-z")),
     (SET_COACHING, ("every", "faded", "trial")),
     (SET_PROGRESSIVE, _OFF_ON),
+    (SET_BOW, _OFF_ON),
 )
 
 #: (on, off) in degrees of the FORWARD limits by ``sensitivity``; the first row stands for ``on_deg``, ``off_deg``.

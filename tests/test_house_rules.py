@@ -18,7 +18,7 @@ SIM = ROOT / "simulator" / "walktall_sim"
 LAYERS = (
     {"fixmath", "ticks", "events", "retained"},
     {"records", "settings"},
-    {"wire", "meanings", "tilt", "gait", "calibrate", "buttons", "supply"},
+    {"wire", "meanings", "tilt", "gait", "calibrate", "buttons", "supply", "coach"},
     {"detector"},
     {"buzz", "session"},
     {"chain", "journal", "trace"},
@@ -26,9 +26,10 @@ LAYERS = (
     {"device"},
 )
 LAYER_OF = {name: level for level, names in enumerate(LAYERS) for name in names}
-# Between the sensor's bytes and the motor's duty, once a sample, a tick or a second.
+# Between the sensor's bytes and the motor's duty, once a sample, a tick or a second. `records`, `wire`, `journal` and
+# `link` compute CRC-32 and 32-bit fields, a few times a walk: there an allocation does no harm.
 HOT = {"fixmath", "ticks", "tilt", "gait", "detector", "calibrate", "chain", "events", "buzz", "session", "buttons"}
-HOT |= {"supply"}
+HOT |= {"supply", "coach"}
 INTEGERS_ONLY = {"fixmath", "ticks", "tilt", "gait", "detector", "calibrate", "chain", "events", "session"}
 # What the host may know of the device: field tables and framing; settings and detector for what-if and the self-test.
 HOST_MAY_IMPORT = {"records", "wire", "settings", "detector", "meanings"}
@@ -169,6 +170,34 @@ def test_hot_code_holds_nothing_that_allocates_by_its_nature(name: str) -> None:
         )
         assert not isinstance(node, ast.Starred), f"*args, line {line}"
         assert not isinstance(node, ast.Slice), f"slice, line {line}"
+
+
+# What is called once a wearing or at a change of settings may build things.
+SELDOM = {"__init__", "configure"}
+
+
+@pytest.mark.parametrize("name", sorted(HOT))
+def test_hot_functions_build_no_tuples_or_lists(name: str) -> None:
+    """A tuple of variables takes 32 bytes; one of constants none, and `a, b = b, a` none up to three."""
+    for function in ast.walk(ast.parse((WALKTALL / f"{name}.py").read_text())):
+        if not isinstance(function, ast.FunctionDef) or function.name in SELDOM:
+            continue
+        swaps = {
+            id(node.value)
+            for node in ast.walk(function)
+            if isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Tuple)
+            and len(node.targets[0].elts) <= 3
+        }
+        for node in ast.walk(function):
+            place = f"{function.name}, line {getattr(node, 'lineno', 0)}"
+            assert not isinstance(node, (ast.List, ast.Dict, ast.Set)), place
+            if isinstance(node, ast.Tuple) and isinstance(node.ctx, ast.Load) and id(node) not in swaps:
+                # Upper-case names are const() and fold.
+                fixed = (
+                    isinstance(part, ast.Constant) or ast.unparse(part).split(".")[-1].isupper() for part in node.elts
+                )
+                assert all(fixed), place
 
 
 @pytest.mark.parametrize("name", sorted(INTEGERS_ONLY))

@@ -7,24 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.checked_ints import HIGH, TooWide, Watch, checked_firmware
+from tests.test_house_rules import HOT
 from tests.vm.machine import EXERCISES
-
-# What runs between the FIFO's bytes and the motor's duty. `records`, `wire`, `journal` and `link` compute CRC-32 and
-# 32-bit fields, a few times a walk: there an allocation does no harm.
-HOT = (
-    "fixmath",
-    "ticks",
-    "tilt",
-    "gait",
-    "detector",
-    "calibrate",
-    "chain",
-    "events",
-    "buzz",
-    "session",
-    "buttons",
-    "supply",
-)
 
 
 def run_exercise(name: str, vectors: Path, monkeypatch: pytest.MonkeyPatch) -> Watch:
@@ -36,7 +20,7 @@ def run_exercise(name: str, vectors: Path, monkeypatch: pytest.MonkeyPatch) -> W
     return watch
 
 
-@pytest.mark.parametrize("name", HOT)
+@pytest.mark.parametrize("name", sorted(HOT))
 def test_no_intermediate_leaves_the_small_ints(name: str, vectors: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     watch = run_exercise(name, vectors, monkeypatch)
     assert any(module == f"walktall.{name}" for module, _ in watch.widest) or name == "events"

@@ -1,5 +1,6 @@
 from kit import Chance, Digest, samples
 from walktall import settings
+from walktall.coach import Coach
 from walktall.detector import Detector
 from walktall.gait import Gait
 from walktall.tilt import Tilt
@@ -8,7 +9,7 @@ chance = Chance(13)
 
 # Uprights of every kind, degenerate and full-scale ones among them.
 digest = Digest("uprights")
-detector = Detector(settings.Settings())
+detector = Detector(settings.Settings(), Coach(settings.Settings()))
 for _ in range(400):
     kind = chance.below(4)
     force = [chance.between(-32768, 32767) for _ in range(3)]
@@ -27,7 +28,7 @@ def run(name, changes, up):
     for key in sorted(changes):
         if not held.set(key, changes[key]):
             print(held.why)
-    detector = Detector(held)
+    detector = Detector(held, Coach(held))
     print(name, sorted(changes.items()), detector.set_upright(up[0], up[1], up[2], held.get("forward_axis")))
     tilt = Tilt()
     gait = Gait()

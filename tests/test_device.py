@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,7 @@ from walktall import buzz, device, journal, wire
 from walktall import records as r
 from walktall import settings as s
 
-from tests.walking_board import Clip, Walker
+from tests.walking_board import Clip, Walker, Yawed
 
 CHIPS = ("Seeed_XIAO_nRF52840_Sense", "arduino_nano_rp2040_connect")
 LEAN = ((40.0, 70.0, 20.0),)
@@ -358,6 +359,107 @@ def test_held_three_seconds_it_writes_the_walk_and_sleeps_until_pressed(profile:
     assert clip.device.chain.calibrated
 
 
+# ---- bow ------------------------------------------------------------------------------------------------------------
+
+
+def bowing(yaw_deg: float, bow: bool = True, **how: Any) -> tuple[Clip, Yawed]:
+    """A clip that sits askew on somebody who stands, presses twice at 4 s and bows at 11 s."""
+    source = Yawed(Walker(still=((0.0, 200.0),), leans=((11.5, 13.5, 25.0),)), yaw_deg)
+    clip = Clip(source, **how)
+    clip.device.settings.set("bow", 1 if bow else 0)
+    clip.press(4.0)
+    clip.press(4.3)
+    return clip, source
+
+
+def off_forward_deg(clip: Clip, source: Yawed) -> float:
+    """How far what the detector takes for forward lies from what is."""
+    told = [value / 16384 for value in clip.device.chain.detector._f]
+    dot = sum(a * b for a, b in zip(told, source.forward, strict=True))
+    return math.degrees(math.acos(max(-1.0, min(1.0, dot))))
+
+
+@pytest.mark.parametrize("yaw_deg", [-140.0, -60.0, 0.0, 35.0, 90.0, 180.0])
+def test_a_bow_finds_forward_whatever_way_the_clip_sits_and_both_are_one_commit(yaw_deg: float) -> None:
+    clip, source = bowing(yaw_deg)
+    clip.run_until(10)
+    assert clip.device.chain.calibrated
+    commits = clip.device.journal.head[journal.J_COMMITS]
+    clip.run_until(19)
+    assert off_forward_deg(clip, source) < 4
+    assert clip.pulses() == pytest.approx([150] * 6, abs=1)
+    clip.run_until(60)
+    assert clip.device.journal.head[journal.J_COMMITS] == commits + 1
+    assert clip.device.journal.unsaved == 0
+    clip.power_cut()
+    clip.boot()
+    clip.run_for(1)
+    assert off_forward_deg(clip, source) < 4
+
+
+def test_without_the_setting_a_bow_is_no_matter_and_the_axis_holds() -> None:
+    clip, source = bowing(60.0, bow=False)
+    clip.run_until(30)
+    assert off_forward_deg(clip, source) == pytest.approx(60, abs=1)
+    assert clip.pulses() == pytest.approx([150] * 3, abs=1)
+
+
+def test_a_bow_that_does_not_come_is_told_and_the_axis_holds() -> None:
+    clip = Clip(Walker(still=((0.0, 99.0),)))
+    clip.device.settings.set("bow", 1)
+    clip.press(4.0)
+    clip.press(4.3)
+    clip.run_until(30)
+    assert clip.pulses() == pytest.approx([150] * 3 + [900], abs=1)
+    assert clip.device.chain.detector._f[2] > 16300
+    assert clip.device.chain.calibrated
+
+
+def test_a_later_calibration_keeps_what_the_bow_found_unless_another_bow_is_asked_for() -> None:
+    clip, source = bowing(120.0)
+    clip.press(40.0)
+    clip.press(40.3)
+    clip.press(80.0)
+    clip.press(80.3)
+    clip.run_until(35)
+    clip.device.settings.set("bow", 0)
+    clip.run_until(70)
+    assert off_forward_deg(clip, source) < 4
+    clip.device.settings.set("bow", 1)
+    clip.run_until(120)
+    assert off_forward_deg(clip, source) == pytest.approx(120, abs=2)
+    assert not any(clip.device.journal.calibration[journal.CAL_FORWARD : journal.CAL_FORWARD + 3])
+
+
+def test_what_a_bow_found_near_up_of_a_new_upright_is_given_up() -> None:
+    clip, _ = bowing(0.0, bow=False)
+    clip.device.journal.calibration[journal.CAL_FORWARD + 1] = 16384  # straight up
+    clip.run_until(30)
+    assert clip.device.chain.calibrated
+    assert not any(clip.device.journal.calibration[journal.CAL_FORWARD : journal.CAL_FORWARD + 3])
+    assert clip.device.chain.detector._f[2] > 16300
+
+
+def test_a_bow_is_taken_back_with_its_calibration() -> None:
+    clip, source = bowing(50.0)
+    clip.press(21.2)
+    clip.press(21.5)
+    clip.run_until(21)
+    assert off_forward_deg(clip, source) < 4
+    clip.run_until(40)
+    assert not clip.device.chain.calibrated
+    assert not any(clip.device.journal.calibration)
+
+
+def test_an_axis_set_by_a_host_counts_for_more_than_an_earlier_bow() -> None:
+    clip, source = bowing(90.0)
+    clip.run_until(35)
+    assert off_forward_deg(clip, source) < 4
+    clip.ask(wire.SETTINGS_SET, bytes([1, s.SET_FORWARD_AXIS, s.parse_text("forward_axis", "+x"), 0, 0, 0]))
+    assert clip.device.chain.detector._f[0] > 16300
+    assert not any(clip.device.journal.calibration[journal.CAL_FORWARD : journal.CAL_FORWARD + 3])
+
+
 # ---- host -----------------------------------------------------------------------------------------------------------
 
 
@@ -564,7 +666,7 @@ def test_extreme_samples_neither_buzz_nor_stop_anything(seed: int) -> None:
             rows = [[chance.choice((-1e9, 1e9, 0.0)) for _ in range(6)] for _ in range(n)]
             return np.array(rows)
 
-    clip.chip._source = Extreme()
+    clip.chip.source = Extreme()
     clip.run_for(60)
     assert clip.device.errors == 0 or "imu" in clip.device.last_error
     assert "buzz" not in clip.names()

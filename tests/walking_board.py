@@ -67,10 +67,27 @@ class Walker:
         return out
 
 
+class Yawed:
+    """A walker whose clip has turned about the vertical: `+z` of the clip points `deg` to the left of forward."""
+
+    def __init__(self, walker: Walker, deg: float) -> None:
+        self._walker = walker
+        c, s = math.cos(math.radians(deg)), math.sin(math.radians(deg))
+        # The clip's axes in the walker's: left, up, forward.
+        self._turn = np.array([[c, 0.0, -s], [0.0, 1.0, 0.0], [s, 0.0, c]])
+        #: Which way is forward, in the clip's axes.
+        self.forward: tuple[float, float, float] = (-s, 0.0, c)
+
+    def block(self, i0: int, n: int) -> FloatArray:
+        rows = self._walker.block(i0, n)
+        turned: FloatArray = np.hstack((rows[:, :3] @ self._turn.T, rows[:, 3:] @ self._turn.T))
+        return turned
+
+
 class Clip(VirtualBoard):
     """A board with a walker, and what a test wants to ask of it."""
 
-    def __init__(self, walker: Walker | None = None, **how: Any) -> None:
+    def __init__(self, walker: Walker | Yawed | None = None, **how: Any) -> None:
         super().__init__(walker if walker is not None else Walker(), **how)
         self.told: list[tuple[float, str]] = []
 

@@ -166,6 +166,7 @@ class Device:
             for index in range(s.N_SETTINGS):
                 self.journal.settings.values[index] = settings.values[index]
         self.settings = self.journal.settings
+        self._forward_axis = self.settings.values[s.SET_FORWARD_AXIS]
         self.chain = Chain(self.settings)
         self.session = self.chain.session
         self.ring = self.chain.ring
@@ -181,6 +182,7 @@ class Device:
         self._calibration_state = 0
         self._calibrated_ms = 0
         self._may_take_back = False
+        self._bowing = False  # the wearer has been asked for a bow
         self._before_unsaved = 0
         self._before = array("i", bytes(4 * len(j.CALIBRATION_FIELDS)))
         self._buzzed_ms = 0
@@ -276,6 +278,8 @@ class Device:
             self._sense(now_ms)
         if self._calibrating:
             self._look_at_calibration(now_ms)
+        if self._bowing:
+            self._look_at_bow(now_ms)
         if self.chain.buzz_request:
             pattern = self.chain.buzz_request
             self.chain.buzz_request = 0
@@ -589,6 +593,7 @@ class Device:
             self.journal.poll(self.utc_s(), self._uptime_s)
             if self._load_state == j.UNREADABLE and self._second_n % _LOAD_AGAIN_S == 0:
                 self._load()
+                self._forward_axis = self.settings.values[s.SET_FORWARD_AXIS]
                 self.chain.configure(self.settings)
                 self._apply_calibration()
         self._show(kept_in)
@@ -634,7 +639,7 @@ class Device:
             colour = LED_CHARGING if kept_in else LED_OFF
         elif not self._sensor_ok or self.journal.store_fault:
             colour = LED_FAULT
-        elif self._calibrating:
+        elif self._calibrating or self._bowing:
             colour = LED_CALIBRATING
         elif self.link.connected:
             colour = LED_HOST
@@ -654,6 +659,7 @@ class Device:
     def _switch_off(self, pattern):
         self.off = True
         self._calibrating = False
+        self._leave_bow()
         self._motor_off()
         self._start_pattern(pattern)
         self._sensor_ok = False
@@ -733,16 +739,26 @@ class Device:
             c[j.CAL_BIAS + 2],
             c[j.CAL_QUALITY],
         )
-        if c[j.CAL_FORWARD] or c[j.CAL_FORWARD + 1] or c[j.CAL_FORWARD + 2]:
-            # A bow has shown which way is forward.
-            self.chain.detector.set_frame(
-                c[j.CAL_UP],
-                c[j.CAL_UP + 1],
-                c[j.CAL_UP + 2],
-                c[j.CAL_FORWARD],
-                c[j.CAL_FORWARD + 1],
-                c[j.CAL_FORWARD + 2],
-            )
+        self._apply_forward()
+
+    def _apply_forward(self):
+        """Let what a bow has found be forward; False, with nothing changed, where it lies too near to up."""
+        c = self.journal.calibration
+        if not (c[j.CAL_FORWARD] or c[j.CAL_FORWARD + 1] or c[j.CAL_FORWARD + 2]):
+            return True
+        return self.chain.detector.set_frame(
+            c[j.CAL_UP],
+            c[j.CAL_UP + 1],
+            c[j.CAL_UP + 2],
+            c[j.CAL_FORWARD],
+            c[j.CAL_FORWARD + 1],
+            c[j.CAL_FORWARD + 2],
+        )
+
+    def _forget_forward(self):
+        """The setting `forward_axis` holds again."""
+        for index in range(3):
+            self.journal.calibration[j.CAL_FORWARD + index] = 0
 
     def _look_at_calibration(self, now_ms):
         result = self.chain.calibration_result
@@ -765,14 +781,40 @@ class Device:
             c[j.CAL_UP + index] = upright[index]
         c[j.CAL_QUALITY] = self.chain.calibration_quality or 1  # 0 says that there is none
         c[j.CAL_TAKEN_UTC_S] = self.utc_s()
+        if self.settings.values[s.SET_BOW]:
+            # The new bow decides; until it comes, or when it does not, the setting holds.
+            self._forget_forward()
+            self._bowing = True
+            self.chain.bowed = 0
+            self.chain.begin_bow()
+        elif not self._apply_forward():
+            self._forget_forward()
         if self.session.open:
             self.session.note_flag(r.FLAG_RECALIBRATED)
         # Settles in the journal; whatever is taken back meanwhile costs no commit.
         self.journal.touch(j.WHY_CALIBRATION, self._uptime_s + _TAKE_BACK_MS // 1000)
         self._play(z.P_CALIBRATED)
 
+    def _look_at_bow(self, now_ms):
+        """Keep the forward axis that a bow has found; one that did not come is told as a refusal."""
+        chain = self.chain
+        if chain.bowed:
+            self._bowing = False
+            chain.bowed = 0
+            c = self.journal.calibration
+            c[j.CAL_FORWARD] = chain.bow.fx
+            c[j.CAL_FORWARD + 1] = chain.bow.fy
+            c[j.CAL_FORWARD + 2] = chain.bow.fz
+            # One commit for the calibration and its bow, when both can no longer be taken back.
+            self._calibrated_ms = now_ms
+            self.journal.touch(j.WHY_CALIBRATION, self._uptime_s + _TAKE_BACK_MS // 1000)
+        elif not chain.bow.left:
+            self._bowing = False
+            self._play(z.P_REFUSED)
+
     def _take_back(self):
         self._may_take_back = False
+        self._leave_bow()
         c = self.journal.calibration
         for index in range(len(c)):
             c[index] = self._before[index]
@@ -786,6 +828,11 @@ class Device:
         else:
             self.chain.detector.calibrated = 0
         self._play(z.P_SNOOZE)
+
+    def _leave_bow(self):
+        self._bowing = False
+        self.chain.bow.left = 0
+        self.chain.bowed = 0
 
     # The journal.
 
@@ -844,6 +891,16 @@ class Device:
     def settings_changed(self):
         """Take over the journal's settings, and let them be written."""
         self.chain.configure(self.settings)
+        axis = self.settings.values[s.SET_FORWARD_AXIS]
+        if axis != self._forward_axis:
+            # Somebody has said which way is forward: that counts for more than an earlier bow.
+            self._forward_axis = axis
+            self._forget_forward()
+            c = self.journal.calibration
+            if self.journal.calibrated and not self.chain.detector.set_upright(
+                c[j.CAL_UP], c[j.CAL_UP + 1], c[j.CAL_UP + 2], axis
+            ):
+                self._note("forward_axis is up", None)
         self.journal.touch(j.WHY_SETTINGS, self._uptime_s)
         if self.session.open:
             self.session.note_flag(r.FLAG_SETTINGS)
@@ -858,6 +915,7 @@ class Device:
             self._play(z.P_REFUSED)
             return False
         self._calibrating = True
+        self._leave_bow()
         self._calibration_state = w.CALIBRATION_NAMES.index("running")
         self.chain.begin_calibration()
         return True

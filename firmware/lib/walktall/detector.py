@@ -51,12 +51,12 @@ _SECOND = const(4)
 
 
 # A slip of the clip that can be told from posture is a turn that no trunk makes: 18 degrees or more within half a
-# second, five times what this walker swings, and no less than the change that stays. Smaller slips look like leans
+# second, eight times what this walker swings, and hardly less than the change that stays. Smaller slips look like leans
 # (with a limit of 8 degrees, of 30 slips of 10 degrees put on real walks 5 were told, and 3 of 30 quick leans were
 # taken for slips); three buzzes without an answer tell them.
 _SLIP_CDEG = const(1800)
 _SLIP_MAX_CDEG = const(4500)
-_SLIP_SHARE = const(100)  # percent of the lasting change that has to fall into half a second
+_SLIP_SHARE = const(96)  # percent of the lasting change that has to fall into half a second
 _NO_ANSWER_CDEG = const(400)
 _NO_ANSWER_TICKS = const(40)
 _REZERO_TICKS = const(1200)  # 5 minutes of walking
@@ -477,7 +477,7 @@ class Detector:
                 self._slip()
             return
         size = turn if turn > 0 else -turn
-        if self._n > 16 and size >= _SLIP_CDEG and size > 5 * (self._swing >> 4):
+        if self._n > 16 and size >= _SLIP_CDEG and size > 8 * (self._swing >> 4):
             self._jump_at = 1
             self._jump_cdeg = turn
         # How far this walker swings from tick to tick, Q4 over 4 s: who swings 4 degrees cannot be told from a slip

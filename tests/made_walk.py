@@ -1,7 +1,7 @@
 """Made walking for tests of the detector: raw counts of a trunk at known angles, without noise.
 
-A clip with +y up and +z forward, 8197 counts to 1 g. Walking is a bounce of 2 steps a second; pitch and roll follow what
-the test says, and the gyroscope is the derivative of the same angles.
+A clip with +y up and +z forward, 8197 counts to 1 g. Walking is a bounce of 2 steps a second; pitch and roll follow
+what the test says, and the gyroscope is the derivative of the same angles.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Wearer:
 
     def __init__(self, upright: bool = True, **settings: int) -> None:
         self.settings = Settings()
-        pairs = [(name, value) for name, value in settings.items()]
+        pairs = list(settings.items())
         from walktall.settings import index_of
 
         assert self.settings.set_together([(index_of(n), v) for n, v in pairs]), self.settings.why

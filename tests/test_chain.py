@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-
-from tests.made_walk import G, HZ, Wearer, counts, ramp, still
 from walktall import buzz as b
 from walktall import calibrate as c
 from walktall import events as e
+
+from tests.made_walk import HZ, G, Wearer, counts, ramp, still
 
 WARM_S = 70.0  # a walk in which the walking offset is learned
 

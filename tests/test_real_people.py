@@ -1,8 +1,8 @@
 """On real people: upright walks do not buzz, a lean put on every one of them does, in time, and is told to have ended.
 
-Minutes-long walks are joined from the trials of each person of three published sets (how: walktall_sim.join), written as
-recordings and replayed through the whole virtual board, as anybody would from the command line. Skipped where the recordings
-do not stand beside the project; in CI that is a failure.
+Minutes-long walks are joined from the trials of each person of three published sets (how: walktall_sim.join), written
+as recordings and replayed through the whole virtual board, as anybody would from the command line. Skipped where the
+recordings do not stand beside the project; in CI that is a failure.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from walktall_sim import replay, turn
 
 from bench import people
-from walktall_sim import replay, turn
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "shared" / "recordings"
 SETS = ("grouvel_sternum", "umafall_chest", "forth_trace")

@@ -1,9 +1,9 @@
 """Minutes of walking out of trials of seconds: the honest way to try a detector on people who were recorded briefly.
 
-Published walks last 5 to 15 s. This module joins one person's trials into one walk, as the recordings' README says: each trial
-is turned so that its mean specific force has the same pitch and no roll (straps slip between trials), entered where its
-next second goes on best from the last one (searched over one stride), cross-faded for a quarter of a second, and a few seconds
-of standing are put in front.
+Published walks last 5 to 15 s. This module joins one person's trials into one walk, as the recordings' README says:
+each trial is turned so that its mean specific force has the same pitch and no roll (straps slip between trials),
+entered where its next second goes on best from the last one (searched over one stride), cross-faded for a quarter of
+a second, and a few seconds of standing are put in front.
 
 It invents no motion, and it does not hide that a joined walk repeats itself: :attr:`JoinedWalk.unique_s` says how many
 different seconds of walking are in it.
@@ -26,7 +26,7 @@ _FADE = RATE_HZ // 4
 
 @dataclass(frozen=True)
 class JoinedWalk:
-    """A joined walk: `t_s` (n,), `data` (n, 6) in m/s² and rad/s at 52 Hz, `label` (n,), and how much of it is unique."""
+    """A joined walk: `t_s` (n,), `data` (n, 6) in m/s² and rad/s at 52 Hz, `label` (n,), and how much is unique."""
 
     t_s: Array
     data: Array
@@ -49,7 +49,7 @@ def rotation_between(a: Array, b: Array) -> Array:
 
 
 def pitch_roll_deg(force: Array, up: Array, forward: Array) -> tuple[float, float]:
-    """Pitch (forward positive) and roll (right positive) of a mean specific force (3,) in the frame of `up`, `forward`."""
+    """Pitch (forward positive) and roll (right positive), in degrees, of a mean specific force (3,) in a frame."""
     left = np.cross(up, forward)
     u, f, side = float(force @ up), float(force @ forward), float(force @ left)
     return float(np.degrees(np.arctan2(-f, u))), float(np.degrees(np.arctan2(side, np.hypot(u, f))))

@@ -8,12 +8,13 @@ BIN := $(VENV)/bin
 JOBS ?= auto
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint venv pictures clean
+.PHONY: help demo test lint bench bench-detector venv pictures clean
 
 help:
 	@echo "make demo      generate a walk, play it through the virtual board, download it, print the report"
 	@echo "make test      all tests (the on-device VM included)"
 	@echo "make lint      ruff, mypy"
+	@echo "make bench     how good the detector is on published walks, beside the best"
 	@echo "make pictures  the documents' pictures anew, from real output"
 	@echo "make venv      the environment for development, in $(VENV)"
 	@echo "make clean     remove all that make has made"
@@ -50,6 +51,12 @@ lint: $(VENV)/.dev
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --strict host_tools/walktall_host simulator/walktall_sim
 	@$(BIN)/mypy --config-file .ci/mypy-firmware.ini firmware/lib/walktall
+
+bench: bench-detector
+
+# On the published recordings, which lie beside the project; writes docs/benchmarks.
+bench-detector: $(VENV)/.dev
+	@$(BIN)/python -m bench.detector
 
 # The pictures of the documents, from real output.
 pictures: $(VENV)/.sim

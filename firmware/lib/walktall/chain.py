@@ -30,6 +30,7 @@ except ImportError:
 _SETTLE_TICKS = const(4)  # after a gap: until the 1 s mean holds only what came behind it
 _AFTER_SHAKE = const(13)  # 250 ms after the motor stopped, the accelerometer is still shaken
 _LONG_GAP = const(104)  # 2 s: what was known of motion is stale
+_LOST_GAP = const(260)  # 5 s: and who walked may have sat down
 _SHORT_GAP = const(13)
 _CLASSES = const(14)
 _ANGLE_MAX_CDEG = const(2500)  # a new upright further than this from the last one is a mistake
@@ -235,7 +236,10 @@ class Chain:
         self.tilt.drop_tick()
         if n_samples >= _LONG_GAP:
             self.tilt.restart()
-            self.gait.restart()
+            if n_samples < _LOST_GAP:
+                self.gait.bridge()
+            else:
+                self.gait.restart()
         elif n_samples >= _SHORT_GAP:
             self.tilt.loosen(5)
         if self.calibrator.state:

@@ -641,5 +641,6 @@ class Detector:
         if quick >= between and quick >= slow:
             return e.LEAN
         if slow >= between:
-            return e.LEAN if quicker else e.SLOUCH
+            # A creep while one speeds up speaks for both.
+            return e.UNSURE if quicker else e.SLOUCH
         return e.LEAN if quicker else e.UNSURE

@@ -146,6 +146,14 @@ class Gait:
         self._n_gaps = 0
         self._lag = 0
 
+    def bridge(self):
+        """Begin windows anew behind a gap of a few seconds: who walked is held to walk on until seen still."""
+        walking = self.walking
+        gate = self._gate
+        self.restart()
+        self.walking = walking
+        self._gate = gate
+
     def step(self, tilt):
         """Take one sample's linear acceleration from `tilt` (1/256 g)."""
         x = tilt.ex

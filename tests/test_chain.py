@@ -233,7 +233,8 @@ def test_who_leans_from_the_first_step_is_buzzed_not_learned() -> None:
     wearer = Wearer()
     wearer.stand(3)
     wearer.wear(90, ramp(15, 3, 1.0))
-    assert wearer.times("buzz")[0] < 25
+    # For 15 s the limit is 4 degrees wider, for nobody knows this walker yet.
+    assert wearer.times("buzz")[0] < 36
     assert wearer.chain.detector.walk_offset_cdeg == 0
 
 

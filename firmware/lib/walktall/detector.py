@@ -42,6 +42,7 @@ _QUICK = const(10)  # up to here a rise is a lean's: 10-90 % within 4 s
 _SLOW = const(18)  # and from here a slouch's: 10-90 % over 7 s
 _CADENCE_UP_SPM = const(8)
 _OFFSET_TICKS = const(240)  # the walking offset is learned in the first minute of walking
+_STRANGER_TICKS = const(60)  # 15 s of walking
 _OFFSET_FIRST = const(40)  # and used from 10 s on
 _BINS = const(64)  # of 0.5 degrees, -16 .. 16
 _BIN_CDEG = const(50)
@@ -158,6 +159,7 @@ class Detector:
         self.second_class = e.CLASS_NONE
         self.walk_offset_cdeg = 0
         self._offset_n = 0
+        self._walked = 0
         for i in range(_BINS):
             self._bins[i] = 0
         self._since_first = 0x3FFFFF
@@ -311,11 +313,16 @@ class Detector:
             return
         self.frozen = 1 if turning or gait.jogging or not walking else 0
         if gait.walking and not gait.jogging and not turning:
+            if self._walked < _STRANGER_TICKS:
+                self._walked += 1
             self._learn_offset()
             self._watch_for_slip(self.tick_pitch_cdeg - before)
 
         allowed = not self.snoozed and not self.muted and not self.slipped
         extra = self.coach.ease_cdeg + (self._hill_cdeg if self.hill else 0)
+        if self._walked < _STRANGER_TICKS:
+            # Until one's own walking is known, it may be what lies beyond the limit.
+            extra += self._offset_max_cdeg
         pitch_3s = self._pitch_before(0, 12) if self._n >= 12 else pitch
         self._run(self.forward, pitch, pitch_3s, extra, allowed)
         self._run(self.back, -pitch, -pitch_3s, 0, allowed)

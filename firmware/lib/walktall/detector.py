@@ -30,6 +30,7 @@ except ImportError:
         return value
 
 
+_FRESH_TICKS = const(12)
 _DECAY = const(4)  # a second of good posture takes back four of fault (facts: alarm quality)
 _TURN_CDEG = const(1500)  # 15 degrees from one tick to the next: 60 deg/s, a bend or a stumble
 _WANDER_CDEG = const(250)  # how far a trunk wanders in 10 s of steady walking (docs/algorithm.md)
@@ -173,6 +174,7 @@ class Detector:
         self._jump_cdeg = 0
         self._swing = 0
         self._before = 0
+        self._fresh = 0  # ticks since a gap, 12 at the most
         self._minute = 0
         self._quiet_minutes = 0
         self.off_body = 0
@@ -244,6 +246,7 @@ class Detector:
         """A tick that cannot be judged, of class `second_class`: timers hold and nothing happens."""
         self.began = self.ended = self.buzzed = self.recovered = 0
         self.slip = 0
+        self._fresh = 0
         self.second_class = second_class
 
     def begin_hill(self):
@@ -301,6 +304,8 @@ class Detector:
         self._at = (at + 1) % _HISTORY
         if self._n < _HISTORY:
             self._n += 1
+        if self._fresh < _FRESH_TICKS:
+            self._fresh += 1
 
         self._watch_for_table(gait)
         upright_ish = (
@@ -323,7 +328,7 @@ class Detector:
         if self._walked < _STRANGER_TICKS:
             # Until one's own walking is known, it may be what lies beyond the limit.
             extra += self._offset_max_cdeg
-        pitch_3s = self._pitch_before(0, 12) if self._n >= 12 else pitch
+        pitch_3s = self._pitch_before(0, self._fresh) if self._fresh >= 4 else pitch
         self._run(self.forward, pitch, pitch_3s, extra, allowed)
         self._run(self.back, -pitch, -pitch_3s, 0, allowed)
         roll = self.roll_cdeg if self.roll_cdeg > 0 else -self.roll_cdeg

@@ -49,7 +49,7 @@ def fields_of(slot: bytes) -> dict[str, int]:
 def test_the_head_is_in_its_place() -> None:
     for i, (name, _, _) in enumerate(j.HEAD_FIELDS):
         assert getattr(j, f"J_{name.upper()}") == i
-    assert r.Table(j.HEAD_FIELDS).size == 48 and r.Table(j.CALIBRATION_FIELDS).size <= 96 - 56
+    assert r.Table(j.HEAD_FIELDS).size == 52 and r.Table(j.CALIBRATION_FIELDS).size <= 96 - 56
     assert 96 + s.PACKED_MAX <= j.SLOTS_AT
     names = [row[0] for row in j.CALIBRATION_FIELDS]
     assert names[j.CAL_UP].startswith("up_x") and names[j.CAL_BIAS] == "bias_x" and names[j.CAL_FORWARD] == "forward_x"

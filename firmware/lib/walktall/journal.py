@@ -62,6 +62,7 @@ HEAD_FIELDS = (
     ("commit_day", "H", ""),
     ("commits_today", "B", "commits"),
     ("commits_deferred", "H", "commits"),
+    ("first_utc_s", "I", "s"),
 )
 J_GENERATION = const(0)
 J_LENGTH = const(1)
@@ -80,6 +81,7 @@ J_COMMITS = const(13)
 J_COMMIT_DAY = const(14)
 J_COMMITS_TODAY = const(15)
 J_COMMITS_DEFERRED = const(16)
+J_FIRST_UTC_S = const(17)
 
 #: The calibration, as ``chain.set_upright`` takes it. A forward vector of zeros: the setting ``forward_axis`` holds.
 CALIBRATION_FIELDS = (

@@ -170,6 +170,7 @@ JOURNAL = {
     "commit_day": "day of the last commit: days since 2020, or 32768 + boot and days since where undated",
     "commits_today": "commits on that day",
     "commits_deferred": "days on which a commit was put off",
+    "first_utc_s": "begin of the first session that began with a clock, 0 = none yet; coaching counts its days from it",
 }
 
 #: Calibration in the journal, by name (journal.CALIBRATION_FIELDS).

@@ -1,5 +1,6 @@
 """The running summary of a session: an honest denominator, and means that fit small ints."""
 
+import random
 from array import array
 
 import pytest
@@ -359,3 +360,37 @@ def test_merging_keeps_the_honest_denominator(walks: list[tuple[int, int, int]])
     assert day[r.S_WEAR_S] == sum(seconds for seconds, _, _ in walks)
     mean = sum(seconds * pitch for seconds, pitch, _ in walks) / day[r.S_WEAR_S]
     assert abs(day[r.S_PITCH_MEAN_CDEG] - mean) <= len(walks)
+
+
+#: What a clip on a table may have been taken for.
+LAIN = (e.CLASS_GOOD, e.CLASS_FORWARD, e.CLASS_STILL, e.CLASS_BEND, e.CLASS_GAP)
+
+
+def test_the_minutes_before_a_table_was_known_for_one_are_nobodys_posture(chance: random.Random) -> None:
+    for _ in range(50):
+        session = Session()
+        session.start(1, 1, 0, 0, 0)
+        walked_s = chance.randrange(0, 300)
+        for _ in range(walked_s):
+            session.second(e.CLASS_GOOD, 0, 0, 110, 1, 0)
+        lain = [chance.choice(LAIN) for _ in range(chance.randrange(0, 400))]
+        for kind in lain:
+            session.second(kind, 0, 0, 0, 0, 0)
+        table_s = chance.randrange(1, 900)
+        for _ in range(table_s):
+            session.second(e.CLASS_OFF_BODY, 0, 0, 0, 0, 0)
+        fields = session.fields
+        kept = lain[:-180] if len(lain) > 180 else []
+        gaps = lain[len(kept) :].count(e.CLASS_GAP)
+        assert fields[r.S_GOOD_S] == walked_s + kept.count(e.CLASS_GOOD)
+        assert fields[r.S_FORWARD_S] == kept.count(e.CLASS_FORWARD)
+        assert fields[r.S_OFF_BODY_S] == table_s + len(lain) - len(kept) - gaps
+        assert fields[r.S_LONGEST_GOOD_S] <= fields[r.S_GOOD_S]
+        assert r.session_fault(fields) == ""
+        judged = [i for i, kind in enumerate(kept) if kind <= e.CLASS_SIDE]
+        since = judged[-1] + 1 if judged else 0
+        assert table_s + len(lain) - len(kept) <= session.idle_s <= table_s + len(lain) - since
+        session.cut_idle()
+        session.finish(0, 0)
+        assert r.session_fault(fields) == ""
+        assert walked_s + since <= fields[r.S_WEAR_S] <= walked_s + len(kept) + gaps

@@ -64,10 +64,15 @@ _BUCKET = const(18)  # which one is being filled
 _TAIL = const(19)  # from here, by class: seconds since the last one walked or judged
 _BUZZED = const(33)  # mask of the open faults that were buzzed
 _FAULT_S = const(34)  # from here, forward, back, side: judged seconds of the open one
-_BUCKETS = const(37)  # from here: good seconds in each bucket
+_LONGEST_S = const(37)  # the longest good run before the one under way
+_BUCKETS = const(38)  # from here: good seconds in each bucket
 _BUCKET_N = const(24)  # even: they are folded in pairs
 _BUCKET_S = const(15)  # the first width
-STATE_SIZE = const(37 + 24)
+STATE_SIZE = const(38 + 24)
+
+# A clip on a table is known for one after two whole quiet minutes (detector), so up to three minutes too late.
+_LATELY_S = const(180)
+_WALKED = const(128)  # with a class of `_lately`: walked in that second
 
 # Counts that a merge adds up.
 _ADDED = (
@@ -140,6 +145,7 @@ class Session:
         #: Set by the chain while a trial keeps the motor silent (settings, `coaching=trial`).
         self.silent = 0
         self.state = array("i", [0] * STATE_SIZE)
+        self._lately = bytearray(_LATELY_S)  # classes of the last seconds, a ring
         self._clear()
 
     def _clear(self):
@@ -151,6 +157,9 @@ class Session:
             state[index] = 0
         state[_WIDTH_S] = _BUCKET_S
         state[_STEPS_SEEN] = -1
+        self._lately_at = 0
+        self._lately_n = 0
+        self._off_body = False
         fields[r.S_UPRIGHT_FIRST_PCT] = r.NOT_TOLD
         fields[r.S_UPRIGHT_LAST_PCT] = r.NOT_TOLD
 
@@ -206,6 +215,10 @@ class Session:
             return
         if second_class <= events.CLASS_NONE or second_class > events.CLASS_OFF_BODY:
             second_class = events.CLASS_UNSURE  # told without a class that exists: never good
+        off_body = second_class == events.CLASS_OFF_BODY
+        if off_body and not self._off_body:
+            self._give_to_table()
+        self._off_body = off_body
         fields[r.S_WEAR_S] += 1
         fields[r.S_CLASS_BASE + second_class] += 1
 
@@ -225,12 +238,18 @@ class Session:
         good = second_class == events.CLASS_GOOD
         judged = second_class <= events.CLASS_SIDE
         walked = walking and second_class != events.CLASS_GAP
+        self._lately[self._lately_at] = second_class | _WALKED if walked else second_class
+        self._lately_at = (self._lately_at + 1) % _LATELY_S
+        if self._lately_n < _LATELY_S:
+            self._lately_n += 1
         # The longest good run is of good seconds alone: a fault ends it, a second left out neither adds nor ends.
         if good:
             state[_GOOD_RUN_S] += 1
             if state[_GOOD_RUN_S] > fields[r.S_LONGEST_GOOD_S]:
                 fields[r.S_LONGEST_GOOD_S] = state[_GOOD_RUN_S]
         elif judged:
+            if state[_GOOD_RUN_S] > state[_LONGEST_S]:
+                state[_LONGEST_S] = state[_GOOD_RUN_S]
             state[_GOOD_RUN_S] = 0
             state[_FAULT_S + second_class - events.CLASS_FORWARD] += 1
 
@@ -256,6 +275,41 @@ class Session:
                 if second_class == events.CLASS_FORWARD:
                     fields[r.S_SILENT_FORWARD_S] += 1
             self._judged_walk(good, pitch_cdeg, cadence_spm)
+
+    def _give_to_table(self):
+        """The clip turns out to have lain somewhere for the last minutes: what was judged then was nobody's posture.
+
+        Three minutes, less where somebody walked in them, because that is how late it may be known."""
+        state = self.state
+        fields = self.fields
+        lately = self._lately
+        at = self._lately_at
+        idle_s = state[_IDLE_S]
+        good_s = 0
+        n = 0
+        while n < self._lately_n:
+            at = at - 1 if at else _LATELY_S - 1
+            second_class = lately[at]
+            if second_class & _WALKED or second_class == events.CLASS_OFF_BODY:
+                break
+            if n < idle_s:
+                state[_TAIL + second_class] -= 1
+            if second_class <= events.CLASS_BEND:
+                if second_class == events.CLASS_GOOD:
+                    good_s += 1
+                fields[r.S_CLASS_BASE + second_class] -= 1
+                second_class = events.CLASS_OFF_BODY
+                fields[r.S_OFF_BODY_S] += 1
+                lately[at] = second_class
+            state[_TAIL + second_class] += 1
+            n += 1
+        if n > idle_s:
+            state[_IDLE_S] = n
+        if not good_s:
+            return
+        state[_GOOD_RUN_S] = state[_GOOD_RUN_S] - good_s if state[_GOOD_RUN_S] > good_s else 0
+        longest_s = max(state[_LONGEST_S], state[_GOOD_RUN_S])
+        fields[r.S_LONGEST_GOOD_S] = min(longest_s, fields[r.S_GOOD_S], fields[r.S_LONGEST_GOOD_S])
 
     def _judged_walk(self, good, pitch_cdeg, cadence_spm):
         state = self.state

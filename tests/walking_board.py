@@ -20,6 +20,7 @@ class Walker:
 
     :param still: (from, to) in seconds during which nobody walks
     :param leans: (from, to, degrees), taken up and given back within a second
+    :param sway_deg: how far breathing moves the trunk, at 15 a minute: nobody who wears a clip is as still as a table
     """
 
     def __init__(
@@ -27,7 +28,9 @@ class Walker:
         still: tuple[tuple[float, float], ...] = ((0.0, 6.0),),
         leans: tuple[tuple[float, float, float], ...] = (),
         seed: int = 7,
+        sway_deg: float = 0.0,
     ) -> None:
+        self._sway_rad = math.radians(sway_deg)
         self.still = still
         self.leans = leans
         self._noise = np.random.default_rng(seed).normal(0.0, 1.0, (1021, 6)) * np.array([0.02] * 3 + [0.002] * 3)
@@ -38,7 +41,8 @@ class Walker:
             up = np.clip(t - begin, 0.0, 1.0)
             down = np.clip(t - end, 0.0, 1.0)
             total += math.radians(deg) * (up * up * (3 - 2 * up) - down * down * (3 - 2 * down))
-        return total
+        breath: FloatArray = total + self._sway_rad * np.sin(2 * math.pi * 0.25 * t)
+        return breath
 
     def block(self, i0: int, n: int) -> FloatArray:
         """Rows ``i0`` to ``i0 + n - 1``: m/s^2 and rad/s."""

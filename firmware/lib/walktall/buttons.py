@@ -1,4 +1,4 @@
-"""Press patterns of one button: single, double, triple, held 1 s, held 3 s.
+"""Press patterns of one button: one to four presses, held 1 s, held 3 s.
 
 Pure: it is told the time and whether the button is down, and answers with a code, once per pattern. Presses within
 400 ms of each other count together; the code of a burst of presses comes when 400 ms of silence follow it. Of a hold,
@@ -25,9 +25,10 @@ NONE = const(0)
 SINGLE = const(1)
 DOUBLE = const(2)
 TRIPLE = const(3)
-HOLD_1S = const(4)
-HOLD_3S = const(5)
-NAMES = ("none", "single", "double", "triple", "hold_1s", "hold_3s")
+QUAD = const(4)
+HOLD_1S = const(5)
+HOLD_3S = const(6)
+NAMES = ("none", "single", "double", "triple", "quad", "hold_1s", "hold_3s")
 
 DEBOUNCE_MS = const(30)
 BETWEEN_MS = const(400)
@@ -74,8 +75,8 @@ class Buttons:
         if self._presses and not self._raw and ticks_diff(now_ms, self._since_ms) >= BETWEEN_MS:
             presses = self._presses
             self._presses = 0
-            # Four presses and more are a thumb that fidgets: better no command than the wrong one.
-            return presses if presses <= TRIPLE else NONE
+            # Five presses and more are a thumb that fidgets: better no command than the wrong one.
+            return presses if presses <= QUAD else NONE
         return NONE
 
     def _changed(self, now_ms):

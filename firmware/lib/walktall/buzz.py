@@ -32,6 +32,7 @@ P_IDENTIFY = const(9)
 P_OFF = const(10)
 P_LOW_BATTERY = const(11)
 P_CUE = const(12)
+P_HILL = const(13)
 
 NAMES = (
     "none",
@@ -47,6 +48,7 @@ NAMES = (
     "off",
     "low_battery",
     "cue",
+    "hill",
 )
 
 # on, off, on, off ... in milliseconds. A coin motor needs 50 to 100 ms to spin up (datasheets of 8 and 10 mm ERMs), so
@@ -65,6 +67,7 @@ PATTERNS = (  # type: tuple[tuple[int, ...], ...]
     (450, 200, 250, 200, 120, 0),  # off: dying away
     (120, 120, 120, 600, 120, 120, 120, 0),  # low battery: two pairs
     (300, 400, 300, 0),  # cue to stretch or stand: two, gentle
+    (120, 200, 250, 200, 450, 0),  # hill mode begun or ended: rising
 )
 
 _RATE_HZ = const(52)

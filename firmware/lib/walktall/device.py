@@ -281,12 +281,7 @@ class Device:
         if self._bowing:
             self._look_at_bow(now_ms)
         if self.chain.buzz_request:
-            pattern = self.chain.buzz_request
-            self.chain.buzz_request = 0
-            if z.P_FORWARD <= pattern <= z.P_SIDE:
-                self._buzzed = True
-                self._buzzed_ms = now_ms
-            self._start_pattern(pattern)
+            self._answer_buzz(now_ms)
         if ticks_diff(now_ms, self._second_ms) >= 0:
             self._second_ms = ticks_add(self._second_ms, _SECOND_MS)
             if ticks_diff(now_ms, self._second_ms) >= 0:  # late, or the clock jumped: once is enough
@@ -363,6 +358,17 @@ class Device:
     def _play(self, pattern):
         """A pattern of the device's own; the chain is told that it shakes the sensor."""
         self.chain.shake(z.samples(pattern))
+        self._start_pattern(pattern)
+
+    def _answer_buzz(self, now_ms):
+        """Play what the chain asks for."""
+        pattern = self.chain.buzz_request
+        self.chain.buzz_request = 0
+        if self.chain.left_out and pattern != z.P_CALIBRATED and not self.link.live:
+            return  # nobody wears it: on the charger only what was asked for is answered
+        if z.P_FORWARD <= pattern <= z.P_SIDE:
+            self._buzzed = True
+            self._buzzed_ms = now_ms
         self._start_pattern(pattern)
 
     # Sensor.
@@ -526,17 +532,39 @@ class Device:
         self._close_gap()
         journal = self.journal
         self.session.start(journal.next_seq, journal.boot, self.utc_s(), self._uptime_s, self._battery_mv)
-        forward = self.chain.detector.forward
+        self._brief_coach()
+        self._note_rules()
+        if not self.chain.calibrated:
+            self.session.note_flag(r.FLAG_UNCALIBRATED)
+        if self.chain.detector.hill:
+            self.session.note_flag(r.FLAG_HILL)
+
+    def _brief_coach(self):
+        """Tell the coach for how many days it has been worn, and give its coin a start of this session's own."""
+        head = self.journal.head
+        utc_s = self.utc_s()
+        if utc_s and not head[j.J_FIRST_UTC_S]:
+            head[j.J_FIRST_UTC_S] = utc_s  # written with this session's record
+        first_s = head[j.J_FIRST_UTC_S]
+        coach = self.chain.coach
+        coach.set_day((utc_s - first_s) // 86400 if first_s and utc_s > first_s else 0)
+        # The CRC, because the coin's series of neighbouring numbers resemble each other.
+        seq = self.journal.next_seq
+        coach.seed(r.crc32(head[j.J_DEVICE_ID] + bytes((seq & 0xFF, seq >> 8))) & 0xFFFFFF)
+
+    def _note_rules(self):
+        """The rules in force into the record, with what a beginner is given (`progressive`)."""
+        detector = self.chain.detector
+        forward = detector.forward
+        ease_cdeg = self.chain.coach.ease_cdeg
         values = self.settings.values
         self.session.note_rules(
-            forward.on_cdeg // 100,
-            forward.off_cdeg // 100,
+            (forward.on_cdeg + ease_cdeg) // 100,
+            (forward.off_cdeg + ease_cdeg) // 100,
             forward.hold // e.TICKS_PER_S,
             values[s.SET_MODE],
             values[s.SET_COACHING],
         )
-        if not self.chain.calibrated:
-            self.session.note_flag(r.FLAG_UNCALIBRATED)
 
     def end_session(self, flag=0, cut_idle=False, force=False):
         """End the running session and write its record; True when there is one.
@@ -555,6 +583,7 @@ class Device:
         if cut_idle:
             session.cut_idle()
         session.note_calibration(self.chain.calibration_quality, self.chain.detector.walk_offset_cdeg)
+        self._note_rules()
         session.finish(self.utc_s(), self._battery_mv)
         judged_s = fields[r.S_GOOD_S] + fields[r.S_FORWARD_S] + fields[r.S_BACK_S] + fields[r.S_SIDE_S]
         marks = fields[r.S_DISCOMFORT_MARKS] + fields[r.S_WRONG_MARKS]
@@ -704,6 +733,8 @@ class Device:
         elif code == b.TRIPLE:
             self.mark()
             self._play(z.P_RECOVERED)
+        elif code == b.QUAD:
+            self._hill()
         elif code == b.HOLD_1S:
             if self._buzzed and ticks_diff(now_ms, self._buzzed_ms) < _WRONG_MS:
                 self._buzzed = False
@@ -722,6 +753,17 @@ class Device:
             self.chain.snooze(self.settings.values[s.SET_SNOOZE_MIN])
         self._motor_off()
         self._play(z.P_SNOOZE)
+
+    def _hill(self):
+        """Begin hill mode, or end it."""
+        if self.chain.detector.hill:
+            self.chain.detector.hill = 0
+        else:
+            self.chain.hill()
+            if self.session.open:
+                self.session.note_flag(r.FLAG_HILL)
+        self._motor_off()
+        self._play(z.P_HILL)
 
     # Calibration.
 

@@ -612,17 +612,25 @@ class Detector:
         moment = self._moment
         # Half seconds, oldest first, in decidegrees; total[k] = sum of p, moment[k] = sum of i p over the first k.
         at = self._at - 2 * n
+        least = 32767
+        most = -32768
         for k in range(n):
             value = (pitches[(at + 2 * k) % _HISTORY] + pitches[(at + 2 * k + 1) % _HISTORY]) // 20
+            if value < least:
+                least = value
+            if value > most:
+                most = value
             total[k + 1] = total[k] + value
             moment[k + 1] = moment[k] + k * value
         whole = total[n]
+        # cov <= d n / 4 times the range of p; shifted, its square stays below 2^29.
+        shift = 3 if most - least < 225 else (5 if most - least < 900 else 6)
         quick = 0
         between = 0
         slow = 0
         start = 0
         for d in _RAMPS:
-            for t0 in range(4, n - d - 8):
+            for t0 in range(4, n - d - 8, 1 if d < 10 else 2):
                 t1 = t0 + d
                 # r = (i - t0) / d within the ramp, 1 behind it; everything times d.
                 rp = moment[t1] - moment[t0] - t0 * (total[t1] - total[t0]) + d * (whole - total[t1])
@@ -632,7 +640,8 @@ class Detector:
                     continue
                 rr = (d - 1) * d * (2 * d - 1) // 6 + d * d * (n - t1)
                 var = rr - rn * rn // n
-                gain = (cov << 4) // (isqrt(var << 4) + 1) if cov < 67108864 else 0
+                cov >>= shift
+                gain = cov * cov // var
                 if d <= _QUICK:
                     if gain > quick:
                         quick = gain

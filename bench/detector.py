@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import itertools
+import multiprocessing
 import os
 import sys
 import time
@@ -153,7 +154,9 @@ def measure(root: Path, *, quick: bool = False, only: tuple[str, ...] = (), work
     work = jobs(everyone, quick=quick)
     done: list[dict[str, Any] | None] = [None] * len(work)
     begin = time.monotonic()
-    with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
+    # Not forked: Polars' threads, which the reading of recordings has started, do not live on in a child.
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers or os.cpu_count(), mp_context=fresh) as pool:
         waiting: dict[Future[dict[str, Any]], int] = {
             pool.submit(_run, root, job, arguments): k for k, (job, arguments) in enumerate(work)
         }

@@ -49,7 +49,7 @@ test: venv
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/mypy --strict host_tools/walktall_host simulator/walktall_sim
+	@$(BIN)/mypy --strict host_tools/walktall_host simulator/walktall_sim bench
 	@$(BIN)/mypy --config-file .ci/mypy-firmware.ini firmware/lib/walktall
 
 bench: bench-detector

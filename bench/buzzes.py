@@ -102,12 +102,11 @@ def as_recorded(person: p.Person) -> list[Quiet]:
             found.setdefault(label, []).append(_count(mine))
     out = []
     for label, rows in found.items():
-        sums = [sum(int(row[k]) for row in rows) for k in range(4)]
-        when = tuple(t for row in rows for t in row[4])
         out.append(
             Quiet(
                 person.kit, person.name, person.tuned, "none", f"as recorded: {label}", minutes[label], minutes[label],
-                sums[0], sums[1], sums[2], sums[3], when,
+                sum(r[0] for r in rows), sum(r[1] for r in rows), sum(r[2] for r in rows), sum(r[3] for r in rows),
+                tuple(t for r in rows for t in r[4]),
             )
         )  # fmt: skip
     return out

@@ -21,6 +21,7 @@ from typing import Any
 
 from bench import buzzes, gate, inclination, people, turns
 from bench.strain import STRAINS, Strain
+from bench.turns import Outcome, Slip
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDINGS = ROOT.parent / "shared" / "recordings"
@@ -50,9 +51,9 @@ class Results:
     people: list[people.Person] = field(default_factory=list)
     unique_minutes: dict[tuple[str, str], float] = field(default_factory=dict)
     standing: dict[tuple[str, str], bool] = field(default_factory=dict)
-    turns: list[turns.Outcome] = field(default_factory=list)
-    closed: list[turns.Outcome] = field(default_factory=list)
-    slips: list[turns.Slip] = field(default_factory=list)
+    turns: list[Outcome] = field(default_factory=list)
+    closed: list[Outcome] = field(default_factory=list)
+    slips: list[Slip] = field(default_factory=list)
     quiet: list[buzzes.Quiet] = field(default_factory=list)
     ticks: list[gate.Ticks] = field(default_factory=list)
     steps: list[gate.Steps] = field(default_factory=list)

@@ -19,7 +19,7 @@ from bench.strain import Strain, scene
 mpl.use("svg")
 # Colours that people with any sight tell apart (Okabe and Ito 2008).
 _BLUE, _ORANGE, _GREEN, _RED, _GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#777777"
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "svg.hashsalt": "walktall",
     "svg.fonttype": "none",
     "font.size": 9,

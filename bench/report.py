@@ -72,7 +72,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-# ---- figures ----------------------------------------------------------------------------------------------------------
+# ---- figures ----
 
 
 def _found(rows: Sequence[turns.Outcome], least: float, most: float = 90.0) -> tuple[int, int]:
@@ -241,10 +241,10 @@ def target_rows(results: Results) -> list[Row]:
          lambda h: _at_least(_found(of_half(here, h), 14.0, 14.0), 0.9)),
         ("buzzed 8", "turns of 8°: buzzed", "≤ 0.05", lambda h: _at_most(_found(of_half(here, h), 8.0, 8.0), 0.05)),
         ("buzzed 10", "turns of 10°: buzzed", "≤ 0.25", lambda h: _at_most(_found(of_half(here, h), 10.0, 10.0), 0.25)),
-        ("early", "buzz earlier than the limit's passing + hold − 0.5 s, turns of 15° or more, own pitch within 3°", "none",
-         early),
-        ("recovered", "`recovered` after the true passing of 8°, closed loop, 15 to 30°: median / p95 / max, s", "≤ 1.5 s",
-         recovered),
+        ("early", "buzz earlier than the limit's passing + hold − 0.5 s, turns of 15° or more, own pitch within 3°",
+         "none", early),
+        ("recovered", "`recovered` after the true passing of 8°, closed loop, 15 to 30°: median / p95 / max, s",
+         "≤ 1.5 s", recovered),
         ("precision", "precision over all turns of 14° or more", "≥ 0.98",
          lambda h: _at_least(_precision(of_half(here, h), 14.0), 0.98)),
         ("latency", "latency minus hold, 20° or more, ramps 1–3 s: median / p95 / max, s", "≤ 0.8 / ≤ 1.5", latency),
@@ -302,7 +302,7 @@ def _targets(results: Results) -> str:
     return table(("figure", "at least", *HALVES, "met", "why short"), rows)
 
 
-# ---- sections ---------------------------------------------------------------------------------------------------------
+# ---- sections ----
 
 
 def _people(results: Results) -> str:
@@ -349,7 +349,8 @@ def _pitch(results: Results) -> str:
                 rows.append(
                     (
                         r.kit, r.name, "tuned" if r.tuned else "reported", kind, f"{r.n / HZ / 60:.1f}", *ours,
-                        f"{math.sqrt(r.against_mean / r.n):.2f}", f"{r.bias_deg:+.2f}", f"{math.sqrt(r.twin / r.n):.3f}",
+                        f"{math.sqrt(r.against_mean / r.n):.2f}", f"{r.bias_deg:+.2f}",
+                        f"{math.sqrt(r.twin / r.n):.3f}",
                     )
                 )  # fmt: skip
     filters = tuple(results.joined_pitch[0].against) if results.joined_pitch else ()
@@ -446,8 +447,9 @@ def _by_person(results: Results) -> str:
             )
         )  # fmt: skip
     head = (
-        "set", "person", "half", "unique min", "≥ 15° found", "14°", "10°", "8°", "false", "latency − hold ≥ 20°, ramps 1–3",
-        "early", "LEAN right/told/n", "SLOUCH right/told/n", "recovered after", "false, upright walk", "own swing, °",
+        "set", "person", "half", "unique min", "≥ 15° found", "14°", "10°", "8°", "false",
+        "latency − hold ≥ 20°, ramps 1–3", "early", "LEAN right/told/n", "SLOUCH right/told/n", "recovered after",
+        "false, upright walk", "own swing, °",
     )  # fmt: skip
     return table(head, rows)
 
@@ -465,8 +467,9 @@ def _quiet(results: Results) -> str:
                 count, hours = _hours(those)
                 rows.append(
                     (
-                        kind, name, half, len(those), f"{hours * 60:.1f}", f"{sum(q.unique_minutes for q in those):.1f}",
-                        sum(q.forward for q in those), sum(q.back for q in those), rate(count, hours),
+                        kind, name, half, len(those), f"{hours * 60:.1f}",
+                        f"{sum(q.unique_minutes for q in those):.1f}", sum(q.forward for q in those),
+                        sum(q.back for q in those), rate(count, hours),
                         sum(q.side_faults for q in those), sum(q.slips for q in those),
                     )
                 )  # fmt: skip
@@ -511,6 +514,10 @@ def _paces(pace: Sequence[float]) -> str:
     return f"{stats.quantile(sizes, 0.5):.1f} / {stats.quantile(sizes, 0.95):.1f}, bias {stats.mean(pace):+.1f}"
 
 
+def _mistakes(errors: Sequence[float]) -> str:
+    return f"{stats.mean([abs(e) for e in errors]):.1%}, bias {stats.mean(errors):+.1%}"
+
+
 def _steps(results: Results) -> str:
     rows = []
     for kit in ("ipol_l5", "grouvel_sternum"):
@@ -523,7 +530,7 @@ def _steps(results: Results) -> str:
             rows.append(
                 (
                     kit, half, len({s.name for s in those}), len(those),
-                    f"{stats.mean([abs(e) for e in errors]):.1%}, bias {stats.mean(errors):+.1%}" if errors else "not counted",
+                    _mistakes(errors) if errors else "not counted",
                     _paces(pace),
                 )
             )  # fmt: skip
@@ -536,11 +543,11 @@ def _steps(results: Results) -> str:
         "cadence, steps a minute: median / p95 of the error",
     )
     text = table(head, rows) + "\n"
-    rows = []
+    each: list[tuple[object, ...]] = []
     for one in results.people:
         errors = _step_errors([s for s in results.steps if (s.kit, s.name, s.strain) == (one.kit, one.name, "none")])
         if errors:
-            rows.append(
+            each.append(
                 (
                     one.kit,
                     one.name,
@@ -549,7 +556,7 @@ def _steps(results: Results) -> str:
                     f"{stats.mean(errors):+.1%}",
                 )
             )
-    return text + table(("set", "person", "trials", "mean error", "bias"), rows)
+    return text + table(("set", "person", "trials", "mean error", "bias"), each)
 
 
 def _strain(results: Results) -> str:
@@ -577,12 +584,13 @@ def _strain(results: Results) -> str:
                 f"{sum(x[0] for x in right) / told:.2f}" if told else "–",
                 quantiles(closed), rate(*_hours(walks)), sum(r.slips for r in those) + sum(q.slips for q in walks),
                 f"{sum(t.open for t in ticks) / sum(t.ticks for t in ticks):.3f}" if ticks else "–",
-                f"{stats.mean([abs(e) for e in errors]):.1%}, {stats.mean(errors):+.1%}" if errors else "–",
+                _mistakes(errors) if errors else "–",
             )
         )  # fmt: skip
     head = (
-        "strain", "≥ 15° found", "14° found", "10° buzzed", "precision ≥ 14°", "latency − hold ≥ 20°, ramp 1", "label right",
-        "recovered after", "false an hour", "slips told", "gate open (`grouvel`, `ipol`)", "steps: error, bias",
+        "strain", "≥ 15° found", "14° found", "10° buzzed", "precision ≥ 14°", "latency − hold ≥ 20°, ramp 1",
+        "label right", "recovered after", "false an hour", "slips told",
+        "gate open (`grouvel`, `ipol`)", "steps: error, bias",
     )  # fmt: skip
     return table(head, rows)
 
@@ -605,7 +613,8 @@ def _other_walks(results: Results) -> str:
                 rows.append(
                     (
                         one.kit, one.name, share(*_found(those, 15.0)), share(*_found(those, 14.0, 14.0)),
-                        share(*_found(those, 8.0, 10.0)), sum(r.false for r in those), quantiles(_late(those, 20.0, (1.0, 3.0))),
+                        share(*_found(those, 8.0, 10.0)), sum(r.false for r in those),
+                        quantiles(_late(those, 20.0, (1.0, 3.0))),
                     )
                 )  # fmt: skip
     head = ("set", "person", "≥ 15° found", "14° found", "8 and 10° buzzed", "false", "latency − hold ≥ 20°, ramps 1–3")
@@ -625,7 +634,8 @@ def page(results: Results, digest: str, *, quick: bool = False) -> str:
         note + _HOW.format(pitch=WALK_PITCH_DEG, people=len(trunk), unique=unique, turns=n_turns),
         "## What must be shown\n", _TARGET_NOTE, _targets(results),
         "## Who walked\n", _people(results),
-        "## Inclination against optical truth (`broad`, slow), RMS in degrees\n", _INCLINATION_NOTE, _inclination(results),
+        "## Inclination against optical truth (`broad`, slow), RMS in degrees\n",
+        _INCLINATION_NOTE, _inclination(results),
         "![error over time](inclination.svg)\n", "Under strain, pooled:\n", _board_strain(results),
         "## Pitch in walking against offline VQF, RMS in degrees\n", _PITCH_NOTE, _pitch(results),
         "## Rotated real walking\n", "![share of turns that buzzed, by angle](turns.svg)\n", _by_angle(results),
@@ -640,45 +650,64 @@ def page(results: Results, digest: str, *, quick: bool = False) -> str:
     return "\n".join(parts)
 
 
-_HOW = """**How.** Each recording is brought to 52 Hz, quantised as the chip does (±4 g, ±500 dps) and handed to the firmware's
-own chain. Walks of minutes are joined from one person's trials (`walktall_sim.join`), at {pitch:g}° forward of standing,
-with 4 s of standing in front; upright is their first 2 s. *Rotated real walking* is such a walk with its sensor turned by
-a known angle (`--turn`); it is not slouched walking. {people} people with a sensor on the upper trunk, {unique:.0f} minutes of
-different walking, {turns} turns. A joined walk repeats itself, and turns of one person are alike: the intervals (95 %,
-Wilson for shares, exact Poisson for rates) take each event for independent, so they are the least that should be doubted.
+_HOW = """**How.** Each recording is brought to 52 Hz, quantised as the chip does (±4 g, ±500 dps) and handed to the
+firmware's own chain. Walks of minutes are joined from one person's trials (`walktall_sim.join`), at {pitch:g}°
+forward of standing, with 4 s of standing in front; upright is their first 2 s. *Rotated real walking* is such a
+walk with its sensor turned by a known angle (`--turn`); it is not slouched walking. {people} people with a
+sensor on the upper trunk, {unique:.0f} minutes of different walking, {turns} turns. A joined walk repeats
+itself, and turns of one person are alike: the intervals (95 %, Wilson for shares, exact Poisson for rates) take
+each event for independent, so they are the least that should be doubted.
 
-**Halves.** All people of the five gait sets, sorted by set and then by name; the first, third, fifth … are the tuned
-half, the others are reported. The gate's weights were fitted on the tuned half. The other constants were chosen with
-an eye on few people, some of them of the reported half: there the split is weaker than it looks. `forth_trace` is one person, who is of the
-tuned half, and is not averaged into a set of its own.
+**Halves.** All people of the five gait sets, sorted by set and then by name; the first, third, fifth … are the
+tuned half, the others are reported. The gate's weights were fitted on the tuned half. The other constants were
+chosen with an eye on few people, some of them of the reported half: there the split is weaker than it looks.
+`forth_trace` is one person, who is of the tuned half, and is not averaged into a set of its own.
 """
-_TARGET_NOTE = (
-    "Judged by the reported half; where that half has nobody in a row, by all. Turns: 8 to 30°, held 15, 20 and 40 s, ramps of 1, "
-    "3 and 15 s, upper trunk.\n"
-)
-_INCLINATION_NOTE = """The same counts to all. The gyroscope's bias, the mean of the first 4 s at rest, is taken off for all of them; VQF goes on
-tracking bias as it always does, the firmware as well. Madgwick and Mahony have the default gains of `ahrs`. The float twin is the
-firmware's filter in float64 with exact rotation (no tracking of bias); `integers against twin` compares like with like.
+_TARGET_NOTE = """\
+Judged by the reported half; where that half has nobody in a row, by all. Turns: 8 to 30°, held 15, 20 and 40 s,
+ramps of 1, 3 and 15 s, upper trunk.
 """
-_PITCH_NOTE = """Each filter is given the same counts, less the bias of the standing in front. The reference, offline VQF, looks
-forward and backward in time; it is no truth. At the joints of a joined walk force and angular rate do not belong together for a
-quarter of a second, which all filters feel; rows as recorded have no joints. The 20 Hz of `umafall_chest` are too few for
-footfalls: what of force folds down differs from what of rate does.
+_INCLINATION_NOTE = """\
+The same counts to all. The gyroscope's bias, the mean of the first 4 s at rest, is taken off for all of them;
+VQF goes on tracking bias as it always does, the firmware as well. Madgwick and Mahony have the default gains of
+`ahrs`. The float twin is the firmware's filter in float64 with exact rotation (no tracking of bias); `integers
+against twin` compares like with like.
 """
-_RAMP_NOTE = "A ramp of 1 s is a lean, one of 15 s a slouch; 3 s lies between and is not judged. Time in fault: `fault_begin` to `fault_end` against the imposed angle from 12° up to 8° down.\n"
-_PERSON_NOTE = "Own swing: the greatest departure of the walk's own 1 s pitch from its usual, from the start of the turn to the buzz, median over turns.\n"
-_QUIET_NOTE = """Joined walks are 15 minutes a person. Acts follow a minute of the same person's walking, trial upon trial, twice over, each
-turned so that its own first second is upright. *As recorded*: each trial with walking in it, from its own first 2 s;
-`stanford_fog` has no standing, so that there upright is how the walker happened to walk in these 2 s.
+_PITCH_NOTE = """\
+Each filter is given the same counts, less the bias of the standing in front. The reference, offline VQF, looks
+forward and backward in time; it is no truth. At the joints of a joined walk force and angular rate do not
+belong together for a quarter of a second, which all filters feel; rows as recorded have no joints. The 20 Hz of
+`umafall_chest` are too few for footfalls: what of force folds down differs from what of rate does.
 """
-_GATE_NOTE = """Ticks of 250 ms, against the labels alone; left out are 4 s after a walk (or the data, or the data after 2 s of
-nothing) begins and 2 s around a change of label. *What moves*: SD of |a| above 0.3 m/s² over a second. The plain energy gate: SD of |a| above
-0.3 m/s² and of the angular rate above 8°/s over 2 s. In `ipol_l5` part of the rows labelled `stand` at the end of a trial are people who
-turn and walk off: these last pieces are given with and without.
+_RAMP_NOTE = """\
+A ramp of 1 s is a lean, one of 15 s a slouch; 3 s lies between and is not judged. Time in fault: `fault_begin`
+to `fault_end` against the imposed angle from 12° up to 8° down.
 """
-_STEPS_NOTE = "`ipol_l5`: hand-checked counts, whole trials. `grouvel_sternum`: the laboratory's step rate. Cadence is the median while walking.\n"
-_STRAIN_NOTE = """Upper trunk, all people; turns of 10 to 30° held 15 s, ramps of 1 and 15 s; upright walks of 4 minutes. Bias and drift
-come after the calibration. Bursts are gaps that the device knows of; *unseen* samples vanish without a trace, as no FIFO does it. A yaw
-of 20° takes 6 % off pitch. The motor shakes by 1 g and 20 dps while a pattern plays. A knock is 4.5 g for one sample
-at each footfall, up and backward, paid back over seven and cut off at ±4 g.
+_PERSON_NOTE = """\
+Own swing: the greatest departure of the walk's own 1 s pitch from its usual, from the start of the turn to the
+buzz, median over turns.
+"""
+_QUIET_NOTE = """\
+Joined walks are 15 minutes a person. Acts follow a minute of the same person's walking, trial upon trial, twice
+over, each turned so that its own first second is upright. *As recorded*: each trial with walking in it, from
+its own first 2 s; `stanford_fog` has no standing, so that there upright is how the walker happened to walk in
+these 2 s.
+"""
+_GATE_NOTE = """\
+Ticks of 250 ms, against the labels alone; left out are 4 s after a walk (or the data, or the data after 2 s of
+nothing) begins and 2 s around a change of label. *What moves*: SD of |a| above 0.3 m/s² over a second. The
+plain energy gate: SD of |a| above 0.3 m/s² and of the angular rate above 8°/s over 2 s. In `ipol_l5` part of
+the rows labelled `stand` at the end of a trial are people who turn and walk off: these last pieces are given
+with and without.
+"""
+_STEPS_NOTE = """\
+`ipol_l5`: hand-checked counts, whole trials. `grouvel_sternum`: the laboratory's step rate. Cadence is the
+median while walking.
+"""
+_STRAIN_NOTE = """\
+Upper trunk, all people; turns of 10 to 30° held 15 s, ramps of 1 and 15 s; upright walks of 4 minutes. Bias and
+drift come after the calibration. Bursts are gaps that the device knows of; *unseen* samples vanish without a
+trace, as no FIFO does it. A yaw of 20° takes 6 % off pitch. The motor shakes by 1 g and 20 dps while a pattern
+plays. A knock is 4.5 g for one sample at each footfall, up and backward, paid back over seven and cut off at ±4
+g.
 """

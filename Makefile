@@ -48,7 +48,7 @@ test: venv
 	@$(BIN)/python -m pytest -n $(JOBS) -q
 
 lint: $(VENV)/.dev
-	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff check --quiet --no-cache .
 	@$(BIN)/mypy --strict host_tools/walktall_host simulator/walktall_sim bench
 	@$(BIN)/mypy --config-file .ci/mypy-firmware.ini firmware/lib/walktall
 

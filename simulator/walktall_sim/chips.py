@@ -24,6 +24,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
 from walktall_sim.bus import WritableBuffer
 from walktall_sim.clock import Clock
 

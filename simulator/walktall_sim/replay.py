@@ -24,6 +24,7 @@ from walktall import device, events, records
 from walktall.chain import Chain
 from walktall.session import merge_into
 from walktall.settings import Settings, describe_limits, index_of, parse_text
+
 from walktall_sim import chips, mounting, recordings, resample
 from walktall_sim.mounting import Frame, Mounting, Upright
 from walktall_sim.source import WalkSource

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from serial import SerialException, SerialTimeoutException
+
 from walktall_sim.clock import Clock
 
 BUFFER_BYTES = 1024

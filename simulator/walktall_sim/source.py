@@ -14,6 +14,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
 from walktall_sim import turn as turning
 from walktall_sim.mounting import Frame
 from walktall_sim.resample import CHIP_HZ

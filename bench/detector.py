@@ -115,6 +115,7 @@ def jobs(everyone: list[people.Person], *, quick: bool) -> list[tuple[Callable[.
     plans = turns.plans((10.0, 15.0, 20.0), (15.0,), (1.0, 15.0)) if quick else turns.plans()
     out: list[tuple[Callable[..., dict[str, Any]], tuple[Any, ...]]] = []
     out += [(_turns, (x, none, plans)) for x in walkers]
+    out += [(_acts, (x, 1.0 if quick else 3.0)) for x in everyone]
     out += [(_walk, (x, none, 2.0 if quick else 15.0)) for x in everyone]
     out += [(_closed, (x, none, _CLOSED_PLANS[:2] if quick else _CLOSED_PLANS)) for x in walkers]
     out += [(_turns, (x, s, _STRAIN_PLANS[:2] if quick else _STRAIN_PLANS)) for s in strains for x in trunk]
@@ -133,7 +134,6 @@ def jobs(everyone: list[people.Person], *, quick: bool) -> list[tuple[Callable[.
         if x.kit in _GATE_SETS
     ]
     out += [(_pitch, (x, 1.0 if quick else 3.0)) for x in everyone if x.kit in (*people.TRUNK, "ipol_l5")]
-    out += [(_acts, (x, 1.0 if quick else 3.0)) for x in everyone]
     out += [(_slips, (x,)) for x in trunk]
     return out
 

@@ -307,6 +307,7 @@ def _make_device(profile, motor, shared, retained, maintenance):
         board_name=profile.board_id,
         reset_reason=_reset_reason(),
         random_bytes=os.urandom,
+        source_folder="/lib/walktall",
         may_restart=not maintenance,
         last_error=told,
     )

@@ -22,7 +22,7 @@ LAYERS = (
     {"detector"},
     {"buzz", "session"},
     {"chain", "journal", "trace"},
-    {"link"},
+    {"link", "selftest"},
     {"device"},
 )
 LAYER_OF = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -32,7 +32,8 @@ HOT = {"fixmath", "ticks", "tilt", "gait", "detector", "calibrate", "chain", "ev
 HOT |= {"supply", "coach"}
 INTEGERS_ONLY = {"fixmath", "ticks", "tilt", "gait", "detector", "calibrate", "chain", "events", "session"}
 # What the host may know of the device: field tables and framing; settings and detector for what-if and the self-test.
-HOST_MAY_IMPORT = {"records", "wire", "settings", "detector", "meanings"}
+# `selftest` runs the same walk through the same files that the device has, and tells the digest to compare with.
+HOST_MAY_IMPORT = {"records", "wire", "settings", "detector", "meanings", "selftest"}
 NO_SUCH_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "misc"}
 
 

@@ -16,9 +16,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import adafruit_lsm6ds
+import walktall
 from walktall import boards
 from walktall.device import Device
 from walktall.hw import banks as hw_banks
@@ -227,6 +229,7 @@ class VirtualBoard:
                 chip_name=self.chip.NAME,
                 reset_reason=reset_reason,
                 random_bytes=self._random.randbytes,
+                source_folder=str(Path(walktall.__file__).parent),
             )
         except flash.PowerCut:
             self._lose_power()

@@ -21,6 +21,7 @@ in a row fail, it is for `code.py` to start anew.
 Everything it needs is handed in. It imports nothing of CircuitPython.
 """
 
+import gc
 from array import array
 
 try:
@@ -111,6 +112,7 @@ class Device:
     :param str board_name: as HELLO tells it
     :param int reset_reason: as HELLO tells it
     :param random_bytes: as `os.urandom`, for the ids drawn at a format
+    :param str source_folder: where this package's files lie, for the self-test; "" = not known
     :param bool may_restart: True where `code.py` restarts into maintenance when `restart_wanted` is set
     """
 
@@ -131,7 +133,7 @@ class Device:
         chip_name="",
         reset_reason=0,
         random_bytes=_no_random,
-        source_digest=b"",
+        source_folder="",
         may_restart=False,
         last_error="",
     ):
@@ -145,7 +147,12 @@ class Device:
         self._board_name = board_name
         self._chip_name = chip_name
         self._reset_reason = reset_reason
-        self._source_digest = source_digest
+        self._source_folder = source_folder
+        self._source_digest = b""  # known when a self-test has gone over the files
+        self._vector_digest = b""
+        self._sources = None
+        self._selftest = None
+        self._selftest_status = w.SELFTEST_RUNNING
         self._may_restart = may_restart
         self.restart_wanted = False
         #: Exceptions and sensor faults since the boot, and the last one in a few words.
@@ -261,7 +268,7 @@ class Device:
             if scan < wait:
                 wait = scan
         if self.link.connected:
-            pause = _LINK_BUSY_MS if self.link.busy else _LINK_MS
+            pause = _LINK_BUSY_MS if self.link.busy or self._sources is not None else _LINK_MS
             if pause < wait:
                 wait = pause
         return wait if wait > 0 else 0
@@ -282,6 +289,8 @@ class Device:
             self._look_at_bow(now_ms)
         if self.chain.buzz_request:
             self._answer_buzz(now_ms)
+        if self._sources is not None and not self._buzz.busy:
+            self._step_selftest()
         if ticks_diff(now_ms, self._second_ms) >= 0:
             self._second_ms = ticks_add(self._second_ms, _SECOND_MS)
             if ticks_diff(now_ms, self._second_ms) >= 0:  # late, or the clock jumped: once is enough
@@ -974,11 +983,42 @@ class Device:
         return self._calibration_state
 
     def selftest_into(self, buf):
-        """Status 0 when passed; 8 bytes of vector digest and 8 of source digest."""
-        for index in range(len(self._source_digest)):
-            if index < 8:
-                buf[8 + index] = self._source_digest[index]
-        return 0 if self._sensor_ok else 1
+        """SELFTEST_RUNNING, having begun when nothing ran; once it is over PASSED or FAILED, with 8 bytes of vector
+        digest and 8 of source digest in `buf`. What is told is forgotten: asked again, it runs again."""
+        if self._sources is None and self._selftest_status == w.SELFTEST_RUNNING:
+            # Not imported before: it and what it runs on take some KiB of heap, which it gives back.
+            gc.collect()
+            from .selftest import SelfTest, SourceDigest
+
+            self._selftest = SelfTest()
+            self._sources = SourceDigest(self._source_folder)
+        status = self._selftest_status
+        if status == w.SELFTEST_RUNNING:
+            return status
+        self._selftest_status = w.SELFTEST_RUNNING
+        for index in range(8):
+            buf[index] = self._vector_digest[index] if self._vector_digest else 0
+            buf[8 + index] = self._source_digest[index] if self._source_digest else 0
+        return status
+
+    def _step_selftest(self):
+        """A quarter second of the vector, or a KiB of the files; the walk goes on meanwhile."""
+        test = self._selftest
+        sources = self._sources
+        try:
+            if not test.step() or not sources.step():
+                return
+            self._vector_digest = test.vector_digest
+            self._source_digest = sources.digest
+            passed = test.passed and self._sensor_ok
+        except Exception as fault:
+            sources.close()
+            self._note("selftest", fault)
+            passed = False
+        self._selftest_status = w.SELFTEST_PASSED if passed else w.SELFTEST_FAILED
+        self._selftest = None
+        self._sources = None
+        gc.collect()
 
     def live(self, on):
         """Nothing to do: `link.live` is looked at with each tick."""

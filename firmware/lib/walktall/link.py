@@ -17,14 +17,16 @@ The device hands itself in as ``handler``. It has
 ``begin_calibration()``          True when a calibration has begun
 ``cancel_calibration()``         gives it up
 ``calibration_status()``         index into ``wire.CALIBRATION_NAMES``
-``selftest_into(buf)``           status, 0 = passed; fills 8 bytes of vector digest and 8 of source digest
+``selftest_into(buf)``           ``wire.SELFTEST_...``: begins one, or tells how the one begun stands; when it is over,
+                                 8 bytes of vector digest and 8 of source digest are filled in
 ``live(on)``                     live data wanted, or not any more: see :meth:`Link.push_live`
 ``mark()``                       a mark of discomfort
 ``maintenance()``                True when the next boot will give the drive to the computer
 ===============================  ======================================================================================
 
 A request that arrives twice, because a port doubled it or the host lost the reply, does no harm: reading repeats
-itself, ACK and FORMAT know that they are done, and IDENTIFY, MARK and CALIBRATE act once for one request id.
+itself, ACK and FORMAT know that they are done, IDENTIFY, MARK and CALIBRATE act once for one request id, and SELFTEST
+says again what it said to that id.
 
 It decides nothing about posture and keeps nothing: ``journal`` does.
 """
@@ -105,6 +107,8 @@ class Link:
         self._fetch_limit = 0
         self._fetch_sent = 0
         self._acted_id = -1
+        self._tested_id = -1  # request id to which the outcome of a self-test was told
+        self._test_reply = bytearray(17)
         self._nonce = _NO_NONCE
         self._nonce_done = _NO_NONCE
         self._live_lost = 0
@@ -183,6 +187,7 @@ class Link:
         self._decoder.reset()
         self._fetching = False
         self._acted_id = -1
+        self._tested_id = -1
         self._nonce = _NO_NONCE
         self._nonce_done = _NO_NONCE
         if self.live:
@@ -321,6 +326,7 @@ class Link:
 
     def _answer_hello(self, request_id):
         self._acted_id = -1  # a host says hello when it begins, and its ids with it
+        self._tested_id = -1
         values = self._hello
         journal = self._handler.journal
         head = journal.head
@@ -471,10 +477,14 @@ class Link:
         self._send(w.CALIBRATE | w.REPLY, request_id, 2)
 
     def _answer_selftest(self, request_id):
-        digests = bytearray(16)
-        self._frame[_BODY] = self._handler.selftest_into(digests)
-        for k in range(16):
-            self._frame[_BODY + 1 + k] = digests[k]
+        reply = self._test_reply
+        if request_id != self._tested_id:
+            for k in range(17):
+                reply[k] = 0
+            reply[0] = self._handler.selftest_into(memoryview(reply)[1:])
+            self._tested_id = -1 if reply[0] == w.SELFTEST_RUNNING else request_id
+        for k in range(17):
+            self._frame[_BODY + k] = reply[k]
         self._send(w.SELFTEST | w.REPLY, request_id, 17)
 
     def _answer_format(self, request_id, frame):

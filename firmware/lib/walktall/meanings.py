@@ -91,7 +91,7 @@ HELLO = {
     "journal_layout": "layout of its journal",
     "board": "board_id",
     "chip": "motion sensor",
-    "source_digest": "first 8 bytes of SHA-256 over its source files, zeros = not known",
+    "source_digest": "of its source files, see SELFTEST; zeros until the first one of this boot",
     "boot": "number of this boot",
     "uptime_s": "seconds since this boot",
     "utc_s": "its clock, seconds since 2020-01-01 UTC; 0 = not set",

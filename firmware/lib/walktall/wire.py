@@ -240,6 +240,10 @@ CAL_START = const(1)
 CAL_CANCEL = const(2)
 CALIBRATION_NAMES = ("none", "done", "refused_moving", "refused_angle", "running")
 
+# Status of SELFTEST.
+SELFTEST_PASSED = const(0)
+SELFTEST_FAILED = const(1)
+SELFTEST_RUNNING = const(2)
 SELFTEST_REPLY_FIELDS = (("status", "B", ""), ("vector_digest", "8s", ""), ("source_digest", "8s", ""))
 
 LIVE_REQUEST_FIELDS = (("on", "B", ""),)

@@ -66,7 +66,10 @@ class Results:
 
 
 def _turns(person: people.Person, strain: Strain, plans: list[turns.Plan]) -> dict[str, Any]:
-    return {"turns": turns.try_person(person, plans, strain)}
+    # Each person's samples are lost elsewhere.
+    return {
+        "turns": turns.try_person(person, plans, strain, None, sum(person.name.encode()) if strain.lost_share else 0)
+    }
 
 
 def _closed(person: people.Person, strain: Strain, plans: list[turns.Plan]) -> dict[str, Any]:

@@ -172,13 +172,13 @@ class Slip:
     tuned: bool
     way: str
     found_s: float | None  # seconds until the slip was told
-    buzzes: int  # in the minute after it
+    buzzes: int  # in the two minutes after it
 
 
 def slip_person(person: p.Person) -> list[Slip]:
     """Slips forward, back and to the side on one person's joined walk."""
     at_s = 90.0
-    walk = p.joined(person.kit, person.name, (at_s + 62.0) / 60.0)
+    walk = p.joined(person.kit, person.name, (at_s + 122.0) / 60.0)
     frame = p.frame_of(person.kit, walk.data)
     chosen = p.mounting_of(person.kit)
     # A turn is about the frame's side axis: for a slip to the side that is the axis that points forward.

@@ -20,22 +20,34 @@ from bench.strain import STRAINS
 HALVES = ("reported half", "tuned half", "all")
 # Why a row of the table falls short, by its key: shown only where it does.
 REASONS = {
-    "recovered": "`umafall_chest` s05, s08, s09: their own pitch swings by 8 to 15° within seconds and does not come below "
-    "8° when the imposed turn does; the others are within 1.5 s",
+    "recovered": (
+        "`umafall_chest` s05, s08, s09: their own pitch swings by 8 to 15° within seconds and does not come "
+        "below 8° when the imposed turn does; the others are within 1.5 s"
+    ),
     "early": "the walker's own wander passes the limit before the imposed angle does",
     "buzzed 8": "walkers whose own pitch swings by 4° and more lie above the limit for seconds",
     "buzzed 10": "walkers whose own pitch swings by 4° and more lie above the limit for seconds",
-    "steps": "28 trials of 35 steps: one step is 2.9 %; the errors lie in turning on the spot and stepping around behind "
-    "the walk; in 13 of the 58 trials samples are missing",
-    "open forth": "one tick in ten labelled walking is still (the plain energy gate misses the same); of those that move "
-    "0.99 are open; gaps of up to 2 s are not left out",
+    "steps": (
+        "28 trials of 35 steps: one step is 2.9 %; the errors lie in turning on the spot and stepping around "
+        "behind the walk; in 13 of the 58 trials samples are missing"
+    ),
+    "open forth": (
+        "one tick in ten labelled walking is still (the plain energy gate misses the same); of those that "
+        "move 0.99 are open; gaps of up to 2 s are not left out"
+    ),
     "shut still raw": "these people are turning round and walking off, whatever the label says",
-    "pitch back": "trials of 20 s with a start, a turn on the spot and a stop: a change of speed of v leaves v/(g 2.5 s); "
-    "a longer time constant is worse here (float, 4.9 s: 1.7°), and VQF online is further off",
+    "pitch back": (
+        "trials of 20 s with a start, a turn on the spot and a stop: a change of speed of v leaves v/(g 2.5 "
+        "s); a longer time constant is worse here (float, 4.9 s: 1.7°), and VQF online is further off"
+    ),
     "pitch joined": "the joints of two trials, where force and rate do not belong together; VQF online is further off",
-    "pitch chest": "20 Hz, straightened to 52 Hz: force folds down, and joints come every 10 s; VQF online is further off",
-    "label 15": "`umafall_chest` s03 s04 s05 s08 s09, whose own pitch jumps by 6 to 15° within a second or two: the best "
-    "ramp is one of those jumps",
+    "pitch chest": (
+        "20 Hz, straightened to 52 Hz: force folds down, and joints come every 10 s; VQF online is further off"
+    ),
+    "label 15": (
+        "`umafall_chest` s03 s04 s05 s08 s09, whose own pitch jumps by 6 to 15° within a second or two: the "
+        "best ramp is one of those jumps"
+    ),
     "false": "see the table of what buzzed",
     "acts": "see the table of what buzzed",
 }

@@ -41,7 +41,7 @@ def _save(figure: Any, path: Path) -> None:
 
 def walk_picture(person: people.Person, path: Path) -> None:
     """A real walk: pitch, thresholds, the hold timer and buzzes, with a slouch that is answered and a short bend."""
-    lean = [Turn(20.0, 40.0, 60.0, 2.0), Turn(35.0, 78.0, 3.0, 1.0), Turn(16.0, 115.0, 40.0, 15.0)]
+    lean = [Turn(20.0, 40.0, 60.0, 2.0), Turn(35.0, 78.0, 3.0, 1.0), Turn(20.0, 115.0, 40.0, 15.0)]
     walk = people.joined(person.kit, person.name, 3.0)
     frame, chosen = people.frame_of(person.kit, walk.data), people.mounting_of(person.kit)
     here = scene(walk.data, frame, chosen, Strain(), lean, 3.0)
@@ -59,12 +59,12 @@ def walk_picture(person: people.Person, path: Path) -> None:
     for e in told:
         if e.name == "buzz" and e.fault == "forward":
             upper.axvline(e.at_s, color=_RED, linewidth=1.3)
-            upper.annotate(f"buzz\n{e.label}", (e.at_s, 33), xytext=(3, 0), textcoords="offset points", color=_RED)
+            upper.annotate(f"buzz\n{e.label}", (e.at_s, 40), xytext=(3, 0), textcoords="offset points", color=_RED)
         if e.name == "recovered" and e.fault == "forward":
             upper.axvline(e.at_s, color=_GREEN, linewidth=1.0)
-            upper.annotate("recovered", (e.at_s, 28), xytext=(3, 0), textcoords="offset points", color=_GREEN)
+            upper.annotate("recovered", (e.at_s, 34), xytext=(3, 0), textcoords="offset points", color=_GREEN)
     upper.set_ylabel("pitch, °")
-    upper.set_ylim(-8, 42)
+    upper.set_ylim(-8, 52)
     upper.legend(loc="upper left", fontsize=7, ncols=2, frameon=False)
     lower.plot(t, timer, color=_ORANGE, linewidth=1.2, label="hold timer, s")
     lower.axhline(turns.HOLD_S, color=_GREY, linewidth=0.8, linestyle="--")

@@ -8,13 +8,15 @@ BIN := $(VENV)/bin
 JOBS ?= auto
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench bench-detector venv pictures clean
+.PHONY: help demo test lint bench bench-detector bench-device drive venv pictures clean
 
 help:
 	@echo "make demo      generate a walk, play it through the virtual board, download it, print the report"
 	@echo "make test      all tests (the on-device VM included)"
 	@echo "make lint      ruff, mypy"
 	@echo "make bench     how good the detector is on published walks, beside the best"
+	@echo "make bench-device  what the firmware costs: heap, time, beside reading the sensor by Adafruit's driver"
+	@echo "make drive     what belongs on the board's drive, in build/drive"
 	@echo "make pictures  the documents' pictures anew, from real output"
 	@echo "make venv      the environment for development, in $(VENV)"
 	@echo "make clean     remove all that make has made"
@@ -57,6 +59,14 @@ bench: bench-detector
 # On the published recordings, which lie beside the project; writes docs/benchmarks.
 bench-detector: $(VENV)/.dev
 	@$(BIN)/python -m bench.detector
+
+# Under MicroPython; writes docs/benchmarks/device.md. Ratios are of one run, so that machines agree.
+bench-device: venv
+	@$(BIN)/python -m bench.device
+
+# Ours and the pinned libraries, to be copied to a board as they lie there.
+drive: $(VENV)/.dev
+	@$(BIN)/python scripts/drive.py
 
 # The pictures of the documents, from real output.
 pictures: $(VENV)/.sim

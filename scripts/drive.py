@@ -1,0 +1,165 @@
+"""`make drive`: the content of the board's drive, ready to be copied, in build/drive.
+
+Our files as they lie in firmware/, and the libraries of firmware/requirements.txt in exactly the versions pinned there:
+their .py files as their packages were published, each held against the hash that the package tells, and their licences.
+Nothing else. What only a computer imports is left out, and so is requirements.txt itself.
+
+The folder is made anew each time, beside the old one, and takes its place when it is whole.
+"""
+
+import base64
+import hashlib
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path, PurePosixPath
+
+from walktall.selftest import HOST_ONLY
+
+ROOT = Path(__file__).resolve().parent.parent
+FIRMWARE = ROOT / "firmware"
+OUT = ROOT / "build" / "drive"
+LICENSES = PurePosixPath("lib/licenses")
+# FAT12 on 2 MiB has clusters of one block of 512 bytes; a folder takes at least one.
+BLOCK_BYTES = 512
+# The smallest drive of the boards: Raspberry Pi Pico, 1 MiB of its 2 MiB of flash. The banks and a spare quarter fit.
+SIZE_MAX_BYTES = 640 * 1024
+
+
+class Refused(Exception):
+    """What keeps the drive from being built, in one line."""
+
+
+def pins(text: str) -> dict[str, str]:
+    """Versions by package from the text of requirements.txt.
+
+    :raises Refused: a line that pins nothing
+    """
+    found = {}
+    for line in text.splitlines():
+        line = line.split("#")[0].strip()
+        if not line:
+            continue
+        name, equals, version = line.partition("==")
+        if not equals or not version:
+            raise Refused(f"firmware/requirements.txt: {line!r} does not pin a version")
+        found[name.strip()] = version.strip()
+    return found
+
+
+def installed(name: str, version: str) -> metadata.Distribution:
+    """The installed package in the pinned version.
+
+    :raises Refused: it is missing, or another version is there
+    """
+    remedy = f"run `{sys.executable} -m pip install {name}=={version}`"
+    try:
+        distribution = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        raise Refused(f"{name} is not installed: {remedy}") from None
+    if distribution.version != version:
+        raise Refused(f"{name} {distribution.version} is installed, {version} is pinned: {remedy}")
+    return distribution
+
+
+def library(name: str, version: str) -> Iterator[tuple[PurePosixPath, bytes]]:
+    """Paths on the drive and contents of a library: its modules and its licence.
+
+    :raises Refused: not installed as pinned, changed since, or without a licence
+    """
+    distribution = installed(name, version)
+    licences = 0
+    for entry in distribution.files or ():
+        inner = entry.parts[0].endswith(".dist-info")
+        if inner and PurePosixPath(entry).stem.upper() in ("LICENSE", "LICENCE", "COPYING"):
+            target = LICENSES / f"{name}.txt"
+            licences += 1
+        elif not inner and entry.suffix == ".py" and ".." not in entry.parts:
+            target = PurePosixPath("lib") / entry
+        else:
+            continue
+        content = entry.read_binary()
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+        if entry.hash is None or entry.hash.mode != "sha256" or entry.hash.value != digest:
+            raise Refused(f"{name}: {entry} is not as published; install the package anew")
+        yield target, content
+    if licences != 1:
+        raise Refused(f"{name}: {licences} licences where there should be one")
+
+
+def our_files() -> Iterator[tuple[PurePosixPath, bytes]]:
+    """Paths on the drive and contents of our own files."""
+    for path in FIRMWARE.rglob("*"):
+        relative = path.relative_to(FIRMWARE)
+        if path.is_dir() or "__pycache__" in relative.parts or relative.name == "requirements.txt":
+            continue
+        if relative.parts[:2] == ("lib", "walktall") and relative.name in HOST_ONLY:
+            continue
+        yield PurePosixPath(relative.as_posix()), path.read_bytes()
+    yield LICENSES / "walktall.txt", (ROOT / "LICENSE").read_bytes()
+
+
+def content() -> dict[PurePosixPath, bytes]:
+    """Everything that belongs on the drive, by path, in order.
+
+    :raises Refused: see `library`; or two sources give the same path, or a module is not Python
+    """
+    found: dict[PurePosixPath, bytes] = {}
+    sources = [our_files()]
+    sources += [library(name, version) for name, version in pins((FIRMWARE / "requirements.txt").read_text()).items()]
+    for source in sources:
+        for path, data in source:
+            if path in found:
+                raise Refused(f"{path} comes twice")
+            if path.suffix == ".py":
+                try:
+                    compile(data, str(path), "exec", dont_inherit=True)
+                except (SyntaxError, ValueError) as fault:
+                    raise Refused(f"{path}: {fault}") from None
+            found[path] = data
+    return dict(sorted(found.items()))
+
+
+def blocks_bytes(files: dict[PurePosixPath, bytes]) -> int:
+    """What files and folders take on a FAT of 512-byte clusters."""
+    folders = {parent for path in files for parent in path.parents if parent != PurePosixPath(".")}
+    return sum(-(-len(data) // BLOCK_BYTES) for data in files.values()) * BLOCK_BYTES + len(folders) * BLOCK_BYTES
+
+
+def write(files: dict[PurePosixPath, bytes], out: Path) -> None:
+    """Make the folder, read every file back, and let it take the old one's place.
+
+    :raises Refused: a file does not read as it was written
+    """
+    new = out.with_name(out.name + ".new")
+    shutil.rmtree(new, ignore_errors=True)
+    for path, data in files.items():
+        target = new / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    for path, data in files.items():
+        if (new / path).read_bytes() != data:
+            raise Refused(f"{path} does not read as it was written")
+    shutil.rmtree(out, ignore_errors=True)
+    new.rename(out)
+
+
+def main(out: Path = OUT) -> int:
+    try:
+        files = content()
+        size = blocks_bytes(files)
+        if size > SIZE_MAX_BYTES:
+            raise Refused(f"{size // 1024} KiB, more than the {SIZE_MAX_BYTES // 1024} KiB that fit every board")
+        write(files, out)
+    except (Refused, OSError) as fault:
+        print(f"drive: {fault}", file=sys.stderr)
+        return 1
+    shown = out.relative_to(ROOT) if out.is_relative_to(ROOT) else out
+    told = sum(len(data) for data in files.values())
+    print(f"{shown}: {len(files)} files, {told / 1024:.1f} KiB ({size // 1024} KiB in blocks of 512 bytes)")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -630,7 +630,11 @@ class Detector:
         slow = 0
         start = 0
         for d in _RAMPS:
-            for t0 in range(4, n - d - 8, 1 if d < 10 else 2):
+            # Not a range: with a step that is no constant it is an object, 32 bytes.
+            step = 1 if d < 10 else 2
+            t0 = 4 - step
+            while t0 + step < n - d - 8:
+                t0 += step
                 t1 = t0 + d
                 # r = (i - t0) / d within the ramp, 1 behind it; everything times d.
                 rp = moment[t1] - moment[t0] - t0 * (total[t1] - total[t0]) + d * (whole - total[t1])

@@ -135,7 +135,7 @@ _TEXT_KEYS = (
 def names():
     """The ids of the supported boards, the reference board first."""
     rest = sorted(name for name in _MAKERS if name != REFERENCE)
-    return (REFERENCE, *rest)
+    return (REFERENCE,) + tuple(rest)  # the board has no unpacking in displays
 
 
 def select(board_id, getenv=None):

@@ -21,6 +21,7 @@ import typer
 if TYPE_CHECKING:
     from walktall_sim.replay import Line, Options
 
+EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_CANCELLED = 130
 
@@ -328,6 +329,139 @@ def _progress(what: str, total: int) -> Iterator[Any]:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.update(task, completed=done)
+
+
+# --- check --------------------------------------------------------------------------------------------------------
+
+
+@app.command(
+    epilog="Suites that ship: made (made-up walks), people (the project's recordings, where they stand). "
+    "Example: walktall-sim check made --save before.jsonl; then, after a change: "
+    "walktall-sim check made --against before.jsonl"
+)
+def check(
+    suite: Annotated[
+        list[str], typer.Argument(metavar="SUITE...", help="A .toml suite, a folder of them, or one that ships.")
+    ],
+    junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Also write JUnit XML.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line: each case, then the totals.")] = False,
+    save: Annotated[
+        Path | None, typer.Option("--save", metavar="FILE", help="Keep all events, to compare with later.")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option("--against", metavar="FILE", help="Say what changed since a file of --save.")
+    ] = None,
+    markdown: Annotated[
+        Path | None,
+        typer.Option("--markdown", metavar="FILE", help="Write what changed for a pull request (with --against)."),
+    ] = None,
+    case: Annotated[
+        list[str] | None, typer.Option("--case", metavar="TEXT", help="Only cases with this in their name.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", metavar="N", help="Processes; as many as processors unless given.")
+    ] = None,
+) -> None:
+    """Play suites of walks and judge what the clip makes of them; 1 when an expectation does not hold."""
+    if jobs is not None and jobs < 1:
+        raise UsageError(f"--jobs {jobs}: must be 1 or more")
+    if markdown is not None and against is None:
+        raise UsageError("--markdown needs --against")
+    for out in (junit, save, markdown):
+        if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
+            raise UsageError(f"{out}: cannot be written there")
+    with _input_errors():
+        from walktall_sim import checking, compare, suites
+        from walktall_sim.replay import dumps
+
+        try:
+            files = list(dict.fromkeys(file for one in suite for file in suites.find(one)))
+            cases = [case for file in files for case in suites.read(file)]
+            before = compare.load(against) if against is not None else None
+        except (suites.SuiteError, compare.CompareError) as error:
+            raise UsageError(str(error)) from None
+        stems = [file.stem for file in files]
+        if len(set(stems)) < len(stems):
+            raise UsageError(f"two suites are called {next(one for one in stems if stems.count(one) > 1)!r}")
+        if case:
+            cases = [one for one in cases if any(text in one.name for text in case)]
+            if not cases:
+                raise UsageError(f"--case {case[0]!r}: no case has this in its name")
+        table = _CheckTable()
+        with _progress("checking", len(cases)) as tell:
+            count = 0
+
+            def done(result: Any) -> None:
+                nonlocal count
+                count += 1
+                if tell is not None:
+                    tell(count)
+                if json:
+                    print(dumps(checking.as_json(result)), flush=True)
+
+            results = checking.run(cases, jobs or os.cpu_count() or 1, done)
+        changes = compare.compare(before, results) if before is not None else None
+        if json:
+            if changes is not None:
+                for change in changes:
+                    line = {"event": "change", "case": change.case, "kind": change.kind, "text": change.text}
+                    print(dumps(line))
+            print(dumps(checking.totals(results)), flush=True)
+        else:
+            table.show(results)
+            if changes is not None:
+                print(compare.as_text(changes), flush=True)
+        # Last, and each whole: who cancels finds no half of a file.
+        wanted: dict[Path | None, bytes] = {
+            junit: checking.junit(results),
+            save: checking.saved(results),
+            markdown: compare.as_markdown(changes or []).encode(),
+        }
+        for path, data in wanted.items():
+            if path is not None:
+                try:
+                    checking.write_whole(path, data)
+                except OSError as error:
+                    raise UsageError(f"{path}: cannot be written ({error.strerror})") from None
+    if any(one.status == checking.FAILED for one in results):
+        raise typer.Exit(EXIT_FAILED)
+
+
+class _CheckTable:
+    """Results for a person: one line a case, what did not hold below it."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self._console = Console(highlight=False, soft_wrap=True)
+
+    def show(self, results: Sequence[Any]) -> None:
+        """Print the table and the totals."""
+        from rich.text import Text
+
+        from walktall_sim import checking
+
+        style = {checking.PASSED: "green", checking.FAILED: "bold red", checking.SKIPPED: "yellow"}
+        suite = None
+        for one in results:
+            if one.suite != suite:
+                suite = one.suite
+                self._console.print(Text(suite, style="bold"))
+            text = Text("  ")
+            text.append(f"{one.status:<8}", style=style[one.status])
+            text.append(one.name)
+            if one.why:
+                text.append(f": {one.why}")
+            self._console.print(text)
+            for held in one.checks:
+                if not held.held and held.found:
+                    self._console.print(Text(f"            expected {held.expected}; found {held.found}"))
+            if one.status == checking.FAILED:
+                self._console.print(Text(f"            {one.where}", style="dim"))
+        totals = checking.totals(results)
+        spent = sum(one.seconds for one in results)
+        words = [f"{totals[status]} {status}" for status in style if totals[status]]
+        self._console.print(f"{totals['cases']} cases: {', '.join(words)} ({spent:.1f} s of work)")
 
 
 # --- info ---------------------------------------------------------------------------------------------------------

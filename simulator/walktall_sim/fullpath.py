@@ -17,7 +17,7 @@ from walktall import events, journal
 from walktall_sim import chips
 from walktall_sim.board import VirtualBoard
 from walktall_sim.clock import Clock
-from walktall_sim.replay import ACCEL_FS_G, GYRO_FS_DPS, Line, Options, Records, Walk, calibrate, drain
+from walktall_sim.replay import ACCEL_FS_G, GYRO_FS_DPS, Line, Options, Records, Walk, calibrate, drain, watch
 from walktall_sim.serialport import DevicePort
 
 # The sensor starts within half a second; a board that has not by then is broken.
@@ -164,6 +164,7 @@ class Player:
             self.device._imu = self._counts
         self.kept = Records(self.device.session)
         calibrate(self.device.chain, walk)
+        watch(self.device.chain, options)
         self._keep_calibration()
         # Whole ticks: what is left over closes none, and the device does not wake for it.
         self._n = walk.n - walk.n % events.TICK_SAMPLES

@@ -76,6 +76,8 @@ class Options:
     full: bool = True
     chip: str = CHIPS[0]
     all_events: bool = False
+    #: called with the chain at the end of each tick that was judged
+    watch: Callable[[Any], None] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +227,19 @@ def walks(path: Path, options: Options, skipped: Callable[[str], None]) -> Itera
         skipped(held)
 
 
+def walk_of(t_s: NDArray[np.float64], values: NDArray[np.float64], chosen: Mounting, options: Options) -> Walk:
+    """A walk that lies in no file: times (n,) and rows (n, 6) as a recording holds them, ready to be played.
+
+    :raises ReplayError: the options do not fit it
+    """
+    first = recordings.Batch("1", 1, False, 1, t_s, values, None)
+    try:
+        start_s, rate_hz, rows = resample.resample([(t_s, values)])
+        return _prepare(first, False, start_s, rate_hz, rows, chosen, options)
+    except (resample.RateError, mounting.MountingError) as error:
+        raise ReplayError(str(error)) from None
+
+
 def _prepare(
     first: recordings.Batch,
     several: bool,
@@ -257,6 +272,20 @@ def calibrate(chain: Any, walk: Walk) -> None:
     bias = [round(float(v)) for v in walk.upright.gyro_bias * scale[3:] * 16.0]
     if not chain.set_upright(*force, *bias, 100 if walk.upright.still else 50):
         raise ReplayError("the device refuses the upright of that window; move it with --upright A:B")
+
+
+def watch(chain: Any, options: Options) -> None:
+    """Let who asked for it look at the chain at the end of each tick."""
+    if options.watch is None:
+        return
+    tick, look = chain._tick, options.watch
+
+    def watched() -> int:
+        closed = int(tick())
+        look(chain)
+        return closed
+
+    chain._tick = watched
 
 
 def line_of(ring: events.EventRing, t0_s: float, *, all_events: bool) -> Line | None:
@@ -390,6 +419,7 @@ def play_fast(walk: Walk, options: Options) -> Iterator[Line]:
     sessions = _Sessions(chain)
     kept = Records(chain.session)
     calibrate(chain, walk)
+    watch(chain, options)
     sessions.start()
     yield from drain(chain.ring, walk, options)
     sample, ring, second = chain.sample, chain.ring, events.SECOND

@@ -8,7 +8,7 @@ scale registers.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -149,3 +149,41 @@ class FaultySource:
         x = x ^ (x >> np.uint64(31))
         share: NDArray[np.bool_] = x < np.uint64(int(self._faults.lost_share * 2.0**64))
         return share
+
+
+class FaultyWalk(WalkSource):
+    """A walk felt through a faulty sensor: what the body does, turns and answers included, comes first.
+
+    :param up: the body's up (3,) in the sensor's frame
+    """
+
+    def __init__(self, plain: WalkSource, faults: Faults, up: Floats) -> None:
+        super().__init__(
+            plain._values,
+            plain.t0_s,
+            frame=plain._frame,
+            turns=plain.turns,
+            answer_s=plain.answer_s,
+            rate_hz=plain.rate_hz,
+        )
+        self._felt = FaultySource(_Rows(super().block), faults, up)
+        self._recorded = FaultySource(_Rows(super().untouched), faults, up)
+
+    def block(self, i0: int, n: int) -> Floats:
+        """Rows with turns, as the faulty sensor gives them."""
+        return self._felt.block(i0, n)
+
+    def untouched(self, i0: int, n: int) -> Floats:
+        """Rows as recorded, as the faulty sensor gives them."""
+        return self._recorded.block(i0, n)
+
+
+class _Rows:
+    """A way of making rows, as a source."""
+
+    def __init__(self, make: Callable[[int, int], Floats]) -> None:
+        self._make = make
+
+    def block(self, i0: int, n: int) -> Floats:
+        """Rows ``i0 .. i0+n-1`` (m, 6)."""
+        return self._make(i0, n)

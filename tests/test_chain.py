@@ -416,3 +416,11 @@ def test_every_second_is_exactly_one_class() -> None:
     fields = wearer.chain.session.fields
     parts = sum(fields[r.S_CLASS_BASE + kind] for kind in range(1, 14))
     assert fields[r.S_WEAR_S] == parts == int(wearer.t + 1e-6)
+
+
+def test_clip_whose_forward_axis_lies_along_up_calibrates_when_a_bow_will_tell() -> None:
+    refused = Wearer(upright=False, forward_axis=2)
+    assert not refused.chain.set_upright(0, G, 0, 0, 0, 0, 100)
+    asked = Wearer(upright=False, forward_axis=2, bow=1)
+    assert asked.chain.set_upright(0, G, 0, 0, 0, 0, 100)
+    assert not Wearer(upright=False, bow=1).chain.set_upright(0, 0, 0, 0, 0, 0, 100)

@@ -87,8 +87,8 @@ class Chain:
         v = self.settings.values
         detector = self.detector
         self.session.note_rules(
-            detector.forward.on_cdeg // 100,
-            detector.forward.off_cdeg // 100,
+            (detector.forward.on_cdeg + self.coach.ease_cdeg) // 100,
+            (detector.forward.off_cdeg + self.coach.ease_cdeg) // 100,
             detector.forward.hold // e.TICKS_PER_S,
             v[s.SET_MODE],
             v[s.SET_COACHING],
@@ -135,7 +135,7 @@ class Chain:
             detector.hold_still(e.CLASS_GAP)
         else:
             detector.step(tilt, gait, self._tick_shaken)
-            self.coach.tick(gait.walking and not gait.jogging, gait.still)
+            self.coach.tick(gait.walking and not gait.jogging, gait.still and not detector.off_body)
             self._tell()
         self._tick_shaken = 0
         if self.bow.left:
@@ -260,8 +260,15 @@ class Chain:
 
         Returns False, and changes nothing, when the force is no gravity or the forward axis points along it.
         """
-        if not self.detector.set_upright(ax, ay, az, self.settings.values[s.SET_FORWARD_AXIS]):
-            return False
+        v = self.settings.values
+        if not self.detector.set_upright(ax, ay, az, v[s.SET_FORWARD_AXIS]):
+            # Where a bow is to find forward, any axis across up will do until then.
+            if not v[s.SET_BOW] or not (
+                self.detector.set_upright(ax, ay, az, 0)
+                or self.detector.set_upright(ax, ay, az, 2)
+                or self.detector.set_upright(ax, ay, az, 4)
+            ):
+                return False
         for i in range(6):
             self._previous[i] = self.upright[i]
         self.upright[0] = ax

@@ -253,18 +253,21 @@ class Detector:
         """Widen the forward limit by `hill_deg` for `hill_min`."""
         self.hill = self._hill_ticks
 
-    def _angles(self, x, y, z):
-        """Pitch of a mean gravity (|.| < 2^15.3) into `raw_pitch_cdeg`, roll into `roll_cdeg`."""
+    def _pitch(self, x, y, z):
+        """Pitch of a mean gravity (|.| < 2^15.3), centidegrees."""
+        u = self.up
+        f = self._f
+        up = (x * u[0] + y * u[1] + z * u[2]) >> 8
+        return atan2_cdeg(-((x * f[0] + y * f[1] + z * f[2]) >> 8), up)
+
+    def _roll(self, x, y, z):
+        """Roll of a mean gravity (|.| < 2^15.3), centidegrees, to the right positive."""
         u = self.up
         f = self._f
         side = self._l
-        up = (x * u[0] + y * u[1] + z * u[2]) >> 8
-        fo = (x * f[0] + y * f[1] + z * f[2]) >> 8
-        le = (x * side[0] + y * side[1] + z * side[2]) >> 8
-        self.raw_pitch_cdeg = atan2_cdeg(-fo, up)
-        up >>= 6
-        fo >>= 6
-        self.roll_cdeg = atan2_cdeg(le >> 6, isqrt(up * up + fo * fo))
+        up = (x * u[0] + y * u[1] + z * u[2]) >> 14
+        fo = (x * f[0] + y * f[1] + z * f[2]) >> 14
+        return atan2_cdeg((x * side[0] + y * side[1] + z * side[2]) >> 14, isqrt(up * up + fo * fo))
 
     # ---- one tick ----
 
@@ -290,9 +293,12 @@ class Detector:
             return
         before = self._before
         last = self._before = self.tick_pitch_cdeg
-        self._angles(tilt.mean(0, 1) >> 3, tilt.mean(1, 1) >> 3, tilt.mean(2, 1) >> 3)
-        self.tick_pitch_cdeg = self.raw_pitch_cdeg
-        self._angles(tilt.mean(0, 4) >> 5, tilt.mean(1, 4) >> 5, tilt.mean(2, 4) >> 5)
+        self.tick_pitch_cdeg = self._pitch(tilt.mean(0, 1) >> 3, tilt.mean(1, 1) >> 3, tilt.mean(2, 1) >> 3)
+        x = tilt.mean(0, 4) >> 5
+        y = tilt.mean(1, 4) >> 5
+        z = tilt.mean(2, 4) >> 5
+        self.raw_pitch_cdeg = self._pitch(x, y, z)
+        self.roll_cdeg = self._roll(x, y, z)
         turn = self.tick_pitch_cdeg - last
         turning = 1 if turn > _TURN_CDEG or turn < -_TURN_CDEG else 0
         pitch = self.raw_pitch_cdeg - self.walk_offset_cdeg
@@ -334,12 +340,12 @@ class Detector:
         roll = self.roll_cdeg if self.roll_cdeg > 0 else -self.roll_cdeg
         self._run(self.side, roll, roll, 0, allowed and self._side_buzz)
 
-        if self.slipped:
+        if self.off_body:
+            kind = e.CLASS_OFF_BODY
+        elif self.slipped:
             kind = e.CLASS_UNSURE
         elif self.snoozed:
             kind = e.CLASS_SNOOZED
-        elif self.off_body:
-            kind = e.CLASS_OFF_BODY
         elif gait.jogging:
             kind = e.CLASS_JOG
         elif not walking:
@@ -365,7 +371,7 @@ class Detector:
                 fault.good = 0
                 self.ended |= fault.code
                 if fault.buzzed:
-                    if not fault.withheld:
+                    if not fault.withheld and not self.coach.silent:
                         self.recovered |= fault.code
                     fault.timer = 0
                     fault.counted = 0
@@ -413,7 +419,7 @@ class Detector:
             ):
                 # Three buzzes and not 4 degrees of an answer: the clip hangs askew, or nobody feels it.
                 self._slip()
-            if not allowed or fault.withheld:
+            if not allowed or fault.withheld or self.coach.silent:
                 return
             if (
                 (n == 1 and fault.since_buzz >= self._repeat1)
@@ -663,9 +669,12 @@ class Detector:
         now = self._cadences[(self._at - 1) % _HISTORY]
         before = self._cadences[(at + 2 * start - 4) % _HISTORY]
         quicker = now and before and now - before >= _CADENCE_UP_SPM
-        if quick >= between and quick >= slow:
+        # Wander can make a creep look 1 % more like a jump; a real jump is 2 to 20 % better explained so.
+        if quick >= between and quick - slow >= slow // 100:
             return e.LEAN
-        if slow >= between:
-            # A creep while one speeds up speaks for both.
-            return e.UNSURE if quicker else e.SLOUCH
-        return e.LEAN if quicker else e.UNSURE
+        if between - slow > slow // 64:
+            return e.LEAN if quicker else e.UNSURE
+        if slow >= quick and not quicker:
+            return e.SLOUCH
+        # Neither clearly; or a creep while one speeds up, which speaks for both.
+        return e.UNSURE

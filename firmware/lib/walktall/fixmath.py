@@ -16,20 +16,20 @@ def clamp(value, low, high):
 def isqrt(n):
     """The integer square root, floor(sqrt(n)), for 0 <= n < 2^30.
 
-    Digit by digit in base 4 (Woo, "Square root by abacus algorithm", 1985): no division, at most 15 rounds.
+    Newton's iteration from above (a power of two not below the root): it falls until it no longer does, 3 to 6 rounds.
     """
-    bit = 1 << 28
-    while bit > n:
-        bit >>= 2
-    root = 0
-    while bit:
-        if n >= root + bit:
-            n -= root + bit
-            root = (root >> 1) + bit
-        else:
-            root >>= 1
-        bit >>= 2
-    return root
+    if n < 2:
+        return n
+    root = 2
+    k = n >> 2
+    while k:
+        root <<= 1
+        k >>= 2
+    while True:
+        better = (root + n // root) >> 1
+        if better >= root:
+            return root
+        root = better
 
 
 def atan2_cdeg(y, x):
@@ -70,7 +70,20 @@ def log2_q8(n):
     if n < 1:
         return 0
     k = 0
-    while n >> k > 1:
+    m = n
+    if m >= 65536:
+        m >>= 16
+        k = 16
+    if m >= 256:
+        m >>= 8
+        k += 8
+    if m >= 16:
+        m >>= 4
+        k += 4
+    if m >= 4:
+        m >>= 2
+        k += 2
+    if m >= 2:
         k += 1
     if k >= 8:
         return (k << 8) + (n >> (k - 8)) - 256

@@ -59,6 +59,7 @@ _SECOND = const(4)
 _SLIP_CDEG = const(1800)
 _SLIP_MAX_CDEG = const(4500)
 _SLIP_SHARE = const(96)  # percent of the lasting change that has to fall into half a second
+_ANSWER_CDEG = const(100)  # half a second this far below the limit is an answer, if the second fell by 4 degrees
 _NO_ANSWER_CDEG = const(400)
 _NO_ANSWER_TICKS = const(40)
 _REZERO_TICKS = const(1200)  # 5 minutes of walking
@@ -174,6 +175,7 @@ class Detector:
         self._jump_cdeg = 0
         self._swing = 0
         self._before = 0
+        self._quick = 0
         self._fresh = 0  # ticks since a gap, 12 at the most
         self._minute = 0
         self._quiet_minutes = 0
@@ -335,8 +337,12 @@ class Detector:
             # Until one's own walking is known, it may be what lies beyond the limit.
             extra += self._offset_max_cdeg
         pitch_3s = self._pitch_before(0, self._fresh) if self._fresh >= 4 else pitch
+        # Half a second at the newer end of the mean: an answer shows there first.
+        self._quick = self._pitch_before(0, 2)
         self._run(self.forward, pitch, pitch_3s, extra, allowed)
+        self._quick = -self._quick
         self._run(self.back, -pitch, -pitch_3s, 0, allowed)
+        self._quick = 32767
         roll = self.roll_cdeg if self.roll_cdeg > 0 else -self.roll_cdeg
         self._run(self.side, roll, roll, 0, allowed and self._side_buzz)
 
@@ -366,7 +372,10 @@ class Detector:
         """One fault's hysteresis, hold timer and schedule. `angle` is positive into the fault."""
         if fault.active:
             # Before it buzzed, one stride upright does not end it: the last 3 s have to be good as a whole.
-            if angle < fault.off_cdeg + extra and (fault.buzzed or angle_3s < fault.off_cdeg + extra):
+            limit = fault.off_cdeg + extra
+            if (angle < limit and (fault.buzzed or angle_3s < limit)) or (
+                fault.buzzed and self._quick < limit - _ANSWER_CDEG and angle < fault.level_cdeg - _NO_ANSWER_CDEG
+            ):
                 fault.active = 0
                 fault.good = 0
                 self.ended |= fault.code

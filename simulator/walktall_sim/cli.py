@@ -165,19 +165,33 @@ def replay(
     chip: _CHIP = "lsm6ds3trc",
     all_events: Annotated[bool, typer.Option("--all-events", help="Also the events that are not for scripts.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE", help="Also draw it: pitch, limits, buzzes, steps (.svg or .png)."),
+    ] = None,
 ) -> None:
     """Play a recording to the device's code; print its events and the session record that it would leave.
 
     A recording whose time starts again is several trials: each meets a fresh device.
     """
-    from walktall_sim import replay as work
-
     with _input_errors():
         options = _options(trial, up, forward, upright, set_, turn, answer, full, chip, all_events)
         show = _show_json if json else _Person().show
         with _busy(f"playing {recording.name}"):
-            for line in work.replay(recording, options, _note):
+            for line in _lines(recording, options, plot):
                 show(line)
+
+
+def _lines(recording: Path, options: Options, plot: Path | None) -> Iterator[Line]:
+    """The lines of a replay, drawn as well where that is wanted."""
+    from walktall_sim import replay as work
+
+    if plot is None:
+        return work.replay(recording, options, _note)
+    from walktall_sim import plot as pictures
+
+    pictures.kind_of(plot)
+    return pictures.play(recording, options, _note, plot)
 
 
 @contextlib.contextmanager
@@ -559,7 +573,8 @@ def run(arguments: Sequence[str]) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in {"walktall_sim", "walktall"}:
             raise
-        _note(f"{error.name} is not installed: pip install 'walktall[sim]'")
+        extra = "plot" if (error.name or "").startswith("matplotlib") else "sim"
+        _note(f"{error.name} is not installed: pip install 'walktall[{extra}]'")
         return EXIT_USAGE
     except KeyboardInterrupt:
         return EXIT_CANCELLED

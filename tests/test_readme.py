@@ -146,4 +146,8 @@ def test_the_picture_is_what_the_firmware_draws_today() -> None:
     env = dict(os.environ, PYTHONPATH=str(ROOT / "scripts"))
     code = "import picture, sys; sys.stdout.write(picture.picture())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True)
-    assert alike(done.stdout, (ROOT / "docs" / "pictures" / "walk.svg").read_text()), "run: make pictures"
+    committed = (ROOT / "docs" / "pictures" / "walk.svg").read_text()
+    # The buzzes and their times, then the curve; a second that changes its class is not worth a new picture.
+    for part in (r'aria-label="[^"]*"', r'points="[^"]*" fill="none" stroke="#0072b2"'):
+        (drawn,), (kept,) = re.findall(part, done.stdout), re.findall(part, committed)
+        assert alike(drawn, kept), "run: make pictures"

@@ -1,0 +1,301 @@
+"""Time of the pipeline, its parts and a poll, beside a reading by Adafruit's driver: processor time of this machine.
+
+`step` is called from outside, once for each round: it runs all parts in turn and prints for each its name and the
+microseconds of one. What takes less than another machine's whole minute says nothing; ratios of one run do. Transfers
+are left out: the bus copies bytes that stand ready, and the time of the very same calls is taken off by `bench.device`.
+"""
+
+import gc
+
+import js
+from kit import samples
+from parts import Bank, Clock, Motor, NoPort, no_sleep, some_bytes
+from walktall import events, settings
+from walktall.chain import Chain
+from walktall.device import Device
+from walktall.gait import Gait
+from walktall.hw.imu import Imu
+from walktall.supply import Supply
+from walktall.tilt import Tilt
+
+BURST = 13
+N_BURSTS = 400  # 100 s: standing, walking, a lean that buzzes, walking
+N_READINGS = 600
+N_SECONDS = 60
+N_LABELS = 3
+usage = js.process.cpuUsage
+
+
+def now_us():
+    u = usage()
+    return u.user + u.system
+
+
+counts = samples("walk")
+n_samples = N_BURSTS * BURST
+
+
+def burst(first):
+    """The FIFO's bytes of 13 samples: Gx Gy Gz Ax Ay Az."""
+    data = bytearray(12 * BURST)
+    for i in range(BURST):
+        for axis in range(6):
+            value = counts[(first + i) * 6 + (axis + 3) % 6]
+            data[12 * i + 2 * axis] = value & 0xFF
+            data[12 * i + 2 * axis + 1] = (value >> 8) & 0xFF
+    return data
+
+
+bursts = [burst(k * BURST) for k in range(N_BURSTS)]
+level = bytes((6 * BURST, 0, 0, 0))
+
+
+class ReadyBus:
+    """A bus whose bytes stand ready. Locking is built in, as on a board."""
+
+    def __init__(self):
+        self.registers = bytearray(128)
+        self.registers[0x0F] = 0x6A
+        self.registers[0x12] = 0x04
+        self.next = 0
+        self.try_lock = "1".isdigit  # True
+        self.unlock = [].clear
+
+    def deinit(self):
+        pass
+
+    def writeto(self, address, buffer, *, start=0, end=None):
+        if len(buffer) >= 2:
+            self.registers[buffer[0]] = buffer[1] & 0xFE if buffer[0] == 0x12 else buffer[1]
+
+    def writeto_then_readfrom(self, address, out, into, *, out_start=0, out_end=None, in_start=0, in_end=None):
+        register = out[0]
+        if register == 0x3E:
+            into[in_start:in_end] = bursts[self.next]
+            self.next = (self.next + 1) % N_BURSTS
+        elif register == 0x3A:
+            into[in_start:in_end] = level
+        else:
+            into[in_start:in_end] = self.registers[register : register + in_end - in_start]
+
+
+def make_chain():
+    chain = Chain(settings.Settings())
+    chain.session.start(1, 1, 0, 0, 4000)
+    chain.set_upright(0, 8197, 0, 0, 0, 0, 90)
+    return chain
+
+
+bus = ReadyBus()
+imu = Imu(lambda: bus, sleep=no_sleep)
+imu.start()
+driver = imu.driver
+register = bytearray(1)
+status = bytearray(4)
+words = bytearray(12 * BURST)
+six = bytearray(7)
+
+
+def reading():
+    got = None
+    begin = now_us()
+    for _ in range(N_READINGS):
+        got = driver.acceleration
+        got = driver.gyro
+    took = (now_us() - begin) / N_READINGS
+    return took if got else 0
+
+
+def transfer(register_address, buf, n, repeats):
+    """Microseconds of one transfer's own calls."""
+    register[0] = register_address
+    begin = now_us()
+    for _ in range(repeats):
+        bus.try_lock()
+        bus.writeto_then_readfrom(0x6A, register, buf, out_start=0, out_end=1, in_start=0, in_end=n)
+        bus.unlock()
+    return (now_us() - begin) / repeats
+
+
+def reading_bus():
+    return 2 * transfer(0x28, six, 6, N_READINGS)
+
+
+def drain_bus():
+    """Of one sample: status and burst."""
+    return (transfer(0x3A, status, 4, N_BURSTS) + transfer(0x3E, words, 12 * BURST, N_BURSTS)) / BURST
+
+
+def drain():
+    bus.next = 0
+    begin = now_us()
+    for _ in range(N_BURSTS):
+        imu.drain()
+    return (now_us() - begin) / n_samples
+
+
+def run(chain):
+    bus.next = 0
+    got = imu.counts
+    begin = now_us()
+    for _ in range(N_BURSTS):
+        n = imu.drain()
+        at = 0
+        for _ in range(n):
+            chain.sample(got[at], got[at + 1], got[at + 2], got[at + 3], got[at + 4], got[at + 5])
+            at += 6
+        if chain.buzz_request:
+            chain.buzz_request = 0
+    return (now_us() - begin) / n_samples
+
+
+def pipeline():
+    """FIFO's bytes to events: decode, tilt, gait, ticks and seconds."""
+    return run(make_chain())
+
+
+def tilt():
+    filter = Tilt()
+    filter.seed(0, 8197, 0)
+    at = 0
+    begin = now_us()
+    for _ in range(n_samples):
+        filter.step(counts[at], counts[at + 1], counts[at + 2], counts[at + 3], counts[at + 4], counts[at + 5], 1)
+        at += 6
+    return (now_us() - begin) / n_samples
+
+
+def tilt_and_gait():
+    filter = Tilt()
+    filter.seed(0, 8197, 0)
+    gait = Gait()
+    at = 0
+    begin = now_us()
+    for _ in range(n_samples):
+        filter.step(counts[at], counts[at + 1], counts[at + 2], counts[at + 3], counts[at + 4], counts[at + 5], 1)
+        gait.step(filter)
+        at += 6
+    return (now_us() - begin) / n_samples
+
+
+def loop():
+    """What handing over six counts takes, in all of these."""
+    at = 0
+    begin = now_us()
+    for _ in range(n_samples):
+        taken(counts[at], counts[at + 1], counts[at + 2], counts[at + 3], counts[at + 4], counts[at + 5])
+        at += 6
+    return (now_us() - begin) / n_samples
+
+
+def taken(ax, ay, az, wx, wy, wz):
+    pass
+
+
+def fresh():
+    supply = Supply()
+    at = 0
+    begin = now_us()
+    for _ in range(n_samples):
+        supply.fresh(counts[at], counts[at + 1], counts[at + 2], counts[at + 3], counts[at + 4], counts[at + 5])
+        at += 6
+    return (now_us() - begin) / n_samples
+
+
+# At the buzz: what the detector knew when it had to label.
+at_buzz = make_chain()
+for i in range(n_samples):
+    j = 6 * i
+    at_buzz.sample(counts[j], counts[j + 1], counts[j + 2], counts[j + 3], counts[j + 4], counts[j + 5])
+    if at_buzz.buzz_request:
+        break
+
+
+def samples_alone():
+    """The pipeline with its ticks left out: what they gather is thrown away."""
+    chain = make_chain()
+    tilt = chain.tilt
+    gait = chain.gait
+
+    def forget():
+        tilt.drop_tick()
+        gait._sq = gait._sx = gait._sy = gait._sz = gait._n = 0
+        return 0
+
+    chain._tick = forget
+    return run(chain)
+
+
+def label():
+    begin = now_us()
+    for _ in range(N_LABELS):
+        at_buzz.detector._label()
+    return (now_us() - begin) / N_LABELS
+
+
+clock = Clock(1000)
+clip_bus = ReadyBus()
+clip = Device(
+    Imu(lambda: clip_bus, sleep=no_sleep), Motor(), (Bank(), Bank()), NoPort(), clock.ticks_ms, random_bytes=some_bytes
+)
+clip.poll()
+clip.chain.set_upright(0, 8197, 0, 0, 0, 0, 90)
+
+
+def poll():
+    """A turn of the device with a burst of 13 samples. Turns while the motor runs are not counted."""
+    total = 0
+    n = 0
+    while n < N_BURSTS // 4:
+        clock.advance(250)
+        before = clip.chain.n_samples
+        begin = now_us()
+        clip.poll()
+        took = now_us() - begin
+        if clip.chain.n_samples == before + BURST:
+            total += took
+            n += 1
+    return total / n
+
+
+def poll_clock():
+    """What reading the processor's time itself takes, in `poll`."""
+    total = 0
+    for _ in range(200):
+        begin = now_us()
+        total += now_us() - begin
+    return total / 200
+
+
+def second():
+    """What the device and the session do once a second."""
+    session = clip.session
+    begin = now_us()
+    for _ in range(N_SECONDS):
+        clip._each_second(clock.now_ms)
+        session.second(events.CLASS_GOOD, 300, -100, 112, 1, session.fields[0])
+    return (now_us() - begin) / N_SECONDS
+
+
+PARTS = (
+    reading,
+    reading_bus,
+    pipeline,
+    drain,
+    drain_bus,
+    loop,
+    tilt,
+    tilt_and_gait,
+    fresh,
+    samples_alone,
+    poll,
+    poll_clock,
+    second,
+    label,
+)
+
+
+def step():
+    for part in PARTS:
+        print(part.__name__, part())
+    gc.collect()

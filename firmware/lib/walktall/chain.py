@@ -31,6 +31,7 @@ _SETTLE_TICKS = const(4)  # after a gap: until the 1 s mean holds only what came
 _AFTER_SHAKE = const(13)  # 250 ms after the motor stopped, the accelerometer is still shaken
 _LONG_GAP = const(104)  # 2 s: what was known of motion is stale
 _LOST_GAP = const(260)  # 5 s: and who walked may have sat down
+_BRIEF_GAP = const(30)  # a burst or two: what came before it still holds
 _SHORT_GAP = const(13)
 _CLASSES = const(14)
 _ANGLE_MAX_CDEG = const(2500)  # a new upright further than this from the last one is a mistake
@@ -246,7 +247,7 @@ class Chain:
             self.calibrator.cancel()
             self.calibration_result = c.MOVING
         self._shaken = self._shaken - n_samples if self._shaken > n_samples else 0
-        self._settle = _SETTLE_TICKS
+        self._settle = _SETTLE_TICKS if n_samples > _BRIEF_GAP else 1
         self.detector.hold_still(e.CLASS_GAP)
         while left >= e.TICK_SAMPLES:
             left -= e.TICK_SAMPLES

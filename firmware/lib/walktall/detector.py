@@ -249,6 +249,7 @@ class Detector:
         self.began = self.ended = self.buzzed = self.recovered = 0
         self.slip = 0
         self._fresh = 0
+        self._jump_at = 0
         self.second_class = second_class
 
     def begin_hill(self):
@@ -329,7 +330,9 @@ class Detector:
             if self._walked < _STRANGER_TICKS:
                 self._walked += 1
             self._learn_offset()
-            self._watch_for_slip(self.tick_pitch_cdeg - before)
+            if self._fresh > 2:
+                # Two ticks with no gap between them.
+                self._watch_for_slip(self.tick_pitch_cdeg - before)
 
         allowed = not self.snoozed and not self.muted and not self.slipped
         extra = self.coach.ease_cdeg + (self._hill_cdeg if self.hill else 0)

@@ -49,6 +49,7 @@ _JOG_STAY_VAR = const(13800)  # (4.5 m/s^2)^2: a jog goes on above it
 _JOG_SPM_VAR = const(20600)  # (5.5 m/s^2)^2, with a runner's cadence
 _JOG_SPM = const(152)
 _JOG_TICKS = const(8)
+_KNOCK = const(256)  # 1 g, in 1/256 g
 
 # The step counter at 26 Hz, amplitudes in 1/8192 g (docs/algorithm.md, "Steps and cadence").
 _SMOOTH = const(5)  # of 16, twice: -3 dB at 1.0 Hz, a quarter is left at 2.75 Hz
@@ -159,10 +160,14 @@ class Gait:
         x = tilt.ex
         y = tilt.ey
         z = tilt.ez
-        self._sq += x * x + y * y + z * z
-        self._sx += x
-        self._sy += y
-        self._sz += z
+        # A knock of the clip at a footfall is one sample of several g; a jog is broad. 1 g of either is enough to know.
+        cx = x if -_KNOCK < x < _KNOCK else (_KNOCK if x > 0 else -_KNOCK)
+        cy = y if -_KNOCK < y < _KNOCK else (_KNOCK if y > 0 else -_KNOCK)
+        cz = z if -_KNOCK < z < _KNOCK else (_KNOCK if z > 0 else -_KNOCK)
+        self._sq += cx * cx + cy * cy + cz * cz
+        self._sx += cx
+        self._sy += cy
+        self._sz += cz
         self._n += 1
         phase = self._phase + 1
         if phase & 1:

@@ -285,7 +285,7 @@ def _draw_pitch(
     ]
     if any(one["event"] == "slip" for one in lines):
         marks.append(axes.plot([], [], marker="x", markersize=6, color=_INK, linestyle="", label="slip")[0])
-    axes.legend(loc="upper left", fontsize=8, framealpha=0.9, edgecolor="none")
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.13), ncols=5, fontsize=8, frameon=False, borderaxespad=0.0)
 
 
 def _draw_bands(axes: Any, t: NDArray[np.float64], classes: NDArray[np.int_]) -> set[str]:

@@ -7,6 +7,8 @@ a trunk that leans, steps, bends and stands still, seen by a sensor at the colla
 import math
 import random
 from array import array
+from collections.abc import Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 SAMPLE_HZ = 52
@@ -19,7 +21,7 @@ def _int16(value: float) -> int:
     return max(-32768, min(32767, round(value)))
 
 
-def _samples(rows: list[tuple[float, ...]]) -> bytes:
+def _samples(rows: Sequence[tuple[float, ...]]) -> bytes:
     data = array("h", [_int16(value) for row in rows for value in row])
     return data.tobytes()
 

@@ -8,7 +8,6 @@ import math
 import random
 from array import array
 from collections.abc import Sequence
-from collections.abc import Sequence
 from pathlib import Path
 
 SAMPLE_HZ = 52

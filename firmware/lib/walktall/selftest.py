@@ -251,7 +251,7 @@ class SourceDigest:
             digest[k] = (self._crc >> (8 * k)) & 0xFF
         for k in range(3):
             digest[4 + k] = (self._bytes >> (8 * k)) & 0xFF
-        digest[7] = len(self._names) & 0xFF
+        digest[7] = self._at & 0xFF
         self.digest = bytes(digest)
 
     def close(self):

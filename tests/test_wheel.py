@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE = {"adafruit-board-toolkit", "jinja2", "platformdirs", "pyserial", "rich", "typer"}
-EXTRAS = {"sim", "bench", "report", "parquet", "fit", "dask", "dev", "docs"}
+EXTRAS = {"sim", "bench", "report", "parquet", "plot", "fit", "dask", "dev", "docs"}
 
 
 def run(*command: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -58,6 +58,10 @@ def test_wheel_holds_nothing_else(names: list[str]) -> None:
     assert {top for top in tops if not top.endswith(".dist-info")} == {"walktall", "walktall_host", "walktall_sim"}
     for name in names:
         assert not re.search(r"(^|/)tests?/|recordings/|\.(pyc|gz|parquet)$|(^|/)test_", name), name
+
+
+def test_wheel_carries_the_suites_that_check_names(names: list[str]) -> None:
+    assert {"walktall_sim/suites/made.toml", "walktall_sim/suites/people.toml"} <= set(names)
 
 
 def test_wheel_carries_its_licence(names: list[str], metadata: email.message.Message) -> None:

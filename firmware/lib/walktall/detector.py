@@ -448,6 +448,8 @@ class Detector:
             fault.sum_cdeg >>= 1
         if (
             allowed
+            # Who has just straightened up, when a spacing or a snooze ends, is left in peace.
+            and angle >= fault.off_cdeg + extra
             and fault.timer >= fault.hold + fault.margin
             and fault.sum_cdeg >= (fault.on_cdeg + extra - _MEAN_SLACK_CDEG) * fault.counted
             and self._since_first >= self._spacing

@@ -1,6 +1,6 @@
 """The published recordings as the benchmark needs them: trials at 52 Hz, pieces of walking, joined walks, halves.
 
-Reading, resampling and joining are the simulator's own; this module says which rows are walking, which standing.
+Reading, resampling, cutting and joining are the simulator's own.
 
 Half rule: the people of all sets that hold gait, sorted by set and then by name, take turns; the first, third ...
 are the half that was looked at while tuning, the others the half that is reported.
@@ -9,35 +9,23 @@ are the half that was looked at while tuning, the others the half that is report
 from __future__ import annotations
 
 import functools
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from walktall_sim import chips, join, mounting, recordings, resample, turn
+from walktall_sim import chips, join, mounting, persons, recordings, resample, turn
 
 Floats = NDArray[np.float64]
 Names = NDArray[np.str_]
+runs, spread, moving = persons.runs, persons.spread, persons.moving
 
 HZ = 52
-# Which labels are walking; jogging is not.
-WALKING = {
-    "grouvel_sternum": ("walk", "walk_slow", "walk_fast"),
-    "umafall_chest": ("walk",),
-    "forth_trace": ("walk", "walk_talk"),
-    "ipol_l5": ("walk",),
-    "stanford_fog": ("walk_pd",),
-}
+WALKING = {**persons.WALKING, "stanford_fog": ("walk_pd",)}
 # Sensors on the upper trunk of healthy walkers: what a clip on the collar is nearest to. The lower back and Parkinson
 # walkers are reported apart.
 TRUNK = ("forth_trace", "grouvel_sternum", "umafall_chest")
 WALK_PITCH_DEG = 2.0  # of joined walks, from standing: the median of facts' 1 to 5 degrees, stated with each figure
-_MOVING_MS2 = 0.3  # SD of |a| over a second, below which nobody walks (facts: energy)
-_LEAST_WALK = 4 * HZ
-_LEAST_STAND = HZ // 2
-_CUT_IN, _CUT_OUT = HZ // 2, HZ // 4
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -96,8 +84,7 @@ def path_of(kit: str, name: str) -> Path:
 
 def mounting_of(kit: str) -> mounting.Mounting:
     """Which axes point up and forward in a set."""
-    entry = json.loads((_root / "manifest.json").read_text(encoding="utf-8"))["sets"][kit]
-    return mounting.Mounting(mounting.parse_axis(entry["up"]), mounting.parse_axis(entry["forward"]), "manifest")
+    return persons.mounting_of(_root, kit)
 
 
 @functools.lru_cache(maxsize=40)
@@ -112,27 +99,6 @@ def trials(kit: str, name: str, rate: float = 1.0) -> tuple[Rows, ...]:
     return tuple(out)
 
 
-def runs(mask: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    """Begin and end of each run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
-    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
-
-
-def spread(x: Floats, width: int) -> Floats:
-    """The standard deviation of `x` (n,) over the `width` samples around each."""
-    padded = np.pad(x, (width // 2, width - width // 2), mode="edge")
-    sums = np.concatenate([[0.0], np.cumsum(padded)])
-    squares = np.concatenate([[0.0], np.cumsum(padded * padded)])
-    n = len(x)
-    m = (sums[width : width + n] - sums[:n]) / width
-    return np.asarray(np.sqrt(np.maximum((squares[width : width + n] - squares[:n]) / width - m * m, 0.0)))
-
-
-def moving(values: Floats) -> NDArray[np.bool_]:
-    """Where the trunk moves at all."""
-    return np.asarray(spread(np.linalg.norm(values[:, :3], axis=1), HZ) > _MOVING_MS2)
-
-
 def quantised(values: Floats) -> NDArray[np.int16]:
     """Raw counts as the chip gives them at the ranges that the firmware sets."""
     return chips.quantise(np.array(values, dtype=np.float64), 4, 500)
@@ -142,28 +108,13 @@ def quantised(values: Floats) -> NDArray[np.int16]:
 def pieces(kit: str, name: str, labels: tuple[str, ...] | None = None) -> Pieces:
     """The walking and the quietest standing of a person.
 
-    Standing is what is labelled so and does not move; in `umafall_chest` the first second of a walking trial. Where a
-    set has none (`stanford_fog`), gravity along the sensor's own up stands for it.
+    Where a set has no standing (`stanford_fog`), gravity along the sensor's own up stands for it.
     """
-    wanted = labels or WALKING[kit]
-    walking: list[Floats] = []
-    standing: list[Floats] = []
-    for one in trials(kit, name):
-        for a, b in runs(chips.present(one.values)):
-            values, label = one.values[a:b], one.label[a:b]
-            if b - a < _LEAST_STAND:
-                continue
-            moves = moving(values)
-            # Parkinson walkers shuffle so softly that the trunk hardly moves.
-            walks = np.isin(label, wanted) & (moves | (kit == "stanford_fog"))
-            if kit == "umafall_chest" and walks.any():
-                standing.append(values[:HZ])
-            standing += [values[i:j] for i, j in runs((label == "stand") & ~moves) if j - i >= _LEAST_STAND]
-            walking += [values[i + _CUT_IN : j - _CUT_OUT] for i, j in runs(walks) if j - i >= _LEAST_WALK]
-    # Some trials of `umafall_chest` begin with rows of nothing.
-    standing = [v for v in standing if 0.9 < np.linalg.norm(v[:, :3].mean(axis=0)) / mounting.G < 1.1]
-    if standing:
-        return Pieces(walking, min(standing, key=lambda v: float(v[:, 3:].std())), True)
+    rows = ((one.values, one.label) for one in trials(kit, name))
+    # Parkinson walkers shuffle so softly that the trunk hardly moves.
+    walking, standing = persons.cut(rows, kit, labels or WALKING[kit], softly=kit == "stanford_fog")
+    if standing is not None:
+        return Pieces(walking, standing, True)
     still = np.zeros((HZ, 6))
     still[:, :3] = mounting.axis_vector(mounting_of(kit).up) * mounting.G
     return Pieces(walking, still, False)

@@ -7,7 +7,7 @@ one file a person. How pieces are joined is `walktall_sim.join`'s; reading and r
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from walktall_sim import chips, join, mounting, recordings, resample
 
 Floats = NDArray[np.float64]
+Names = NDArray[np.str_]
 
 _HZ = join.RATE_HZ
 # Which labels are walking; jogging is not.
@@ -61,50 +62,65 @@ def mounting_of(root: Path, kit: str) -> mounting.Mounting:
     return mounting.Mounting(up, forward, "manifest")
 
 
-def _runs(mask: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+def runs(mask: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
     """Begin and end of each run of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
     yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
 
 
-def _moving(values: Floats) -> NDArray[np.bool_]:
-    """Where the trunk moves at all: the standard deviation of |a| over the second around each row."""
-    strength = np.linalg.norm(values[:, :3], axis=1)
-    padded = np.pad(strength, (_HZ // 2, _HZ - _HZ // 2), mode="edge")
-    n = len(strength)
+def spread(x: Floats, width: int) -> Floats:
+    """The standard deviation of ``x`` (n,) over the ``width`` rows around each."""
+    padded = np.pad(x, (width // 2, width - width // 2), mode="edge")
     sums = np.concatenate([[0.0], np.cumsum(padded)])
     squares = np.concatenate([[0.0], np.cumsum(padded * padded)])
-    mean = (sums[_HZ : _HZ + n] - sums[:n]) / _HZ
-    variance = (squares[_HZ : _HZ + n] - squares[:n]) / _HZ - mean * mean
-    return np.asarray(variance > _MOVING_MS2**2)
+    n = len(x)
+    mean = (sums[width : width + n] - sums[:n]) / width
+    return np.asarray(np.sqrt(np.maximum((squares[width : width + n] - squares[:n]) / width - mean * mean, 0.0)))
 
 
-def _pieces(path: Path, kit: str) -> tuple[list[Floats], Floats]:
-    """A person's pieces of walking (n, 6) at 52 Hz, and the quietest standing (m, 6)."""
+def moving(values: Floats) -> NDArray[np.bool_]:
+    """Where the trunk moves at all, by the second around each row of ``values`` (n, 6) at 52 Hz."""
+    return np.asarray(spread(np.linalg.norm(values[:, :3], axis=1), _HZ) > _MOVING_MS2)
+
+
+def cut(
+    trials: Iterable[tuple[Floats, Names]], kit: str, wanted: tuple[str, ...], *, softly: bool = False
+) -> tuple[list[Floats], Floats | None]:
+    """A person's pieces of walking (n, 6), and the quietest standing (m, 6), None where nobody stands still.
+
+    Standing is what is labelled so and does not move; in `umafall_chest` the first second of a trial of walking.
+
+    :param trials: rows (n, 6) at 52 Hz with NaN in gaps, and the label (n,) of each
+    :param softly: also walking that hardly moves the trunk
+    """
     walking: list[Floats] = []
     standing: list[Floats] = []
+    for rows, labels in trials:
+        for a, b in runs(chips.present(rows)):
+            if b - a < _LEAST_STAND:
+                continue
+            values, label = rows[a:b], labels[a:b]
+            moves = moving(values)
+            walks = np.isin(label, wanted) & (moves | softly)
+            if kit == "umafall_chest" and walks.any():
+                # Nobody stands in this set, but each trial of walking begins so.
+                standing.append(values[:_HZ])
+            standing += [values[i:j] for i, j in runs((label == "stand") & ~moves) if j - i >= _LEAST_STAND]
+            walking += [values[i + _CUT_IN : j - _CUT_OUT] for i, j in runs(walks) if j - i >= _LEAST_WALK]
+    # Some trials of `umafall_chest` begin with rows of nothing.
+    standing = [v for v in standing if 0.9 < np.linalg.norm(v[:, :3].mean(axis=0)) / mounting.G < 1.1]
+    return walking, min(standing, key=lambda v: float(v[:, 3:].std()), default=None)
+
+
+def _trials(path: Path) -> Iterator[tuple[Floats, Names]]:
+    """Each labelled trial of a file at 52 Hz, and its labels."""
     for trial in recordings.read_trials(path):
         if trial.label is None:
             continue
         start_s, _, rows = resample.resample([(trial.t_s, trial.values)])
         at_s = start_s + np.arange(len(rows)) / _HZ
         labels = trial.label.astype(str)[np.clip(np.searchsorted(trial.t_s, at_s), 0, len(trial.t_s) - 1)]
-        for a, b in _runs(chips.present(rows.astype(np.float64))):
-            if b - a < _LEAST_STAND:
-                continue
-            values, label = rows[a:b].astype(np.float64), labels[a:b]
-            moves = _moving(values)
-            walks = np.isin(label, WALKING[kit]) & moves
-            if kit == "umafall_chest" and walks.any():
-                # Nobody stands in this set, but each trial of walking begins so.
-                standing.append(values[:_HZ])
-            standing += [values[i:j] for i, j in _runs((label == "stand") & ~moves) if j - i >= _LEAST_STAND]
-            walking += [values[i + _CUT_IN : j - _CUT_OUT] for i, j in _runs(walks) if j - i >= _LEAST_WALK]
-    # Some trials of `umafall_chest` begin with rows of nothing.
-    standing = [v for v in standing if 0.9 < np.linalg.norm(v[:, :3].mean(axis=0)) / mounting.G < 1.1]
-    if not standing:
-        raise PersonError(f"{path}: nobody stands still in it")
-    return walking, min(standing, key=lambda v: float(v[:, 3:].std()))
+        yield rows.astype(np.float64), labels
 
 
 def joined(root: Path, kit: str, name: str, minutes: float, pitch_deg: float, seed: int = 0) -> join.JoinedWalk:
@@ -117,7 +133,10 @@ def joined(root: Path, kit: str, name: str, minutes: float, pitch_deg: float, se
     if name not in known:
         raise PersonError(f"nobody in {kit} is called {name!r}; one of {', '.join(known)}")
     chosen = mounting_of(root, kit)
-    walking, standing = _pieces(root / kit / f"{name}.csv.gz", kit)
+    path = root / kit / f"{name}.csv.gz"
+    walking, standing = cut(_trials(path), kit, WALKING[kit])
+    if standing is None:
+        raise PersonError(f"{path}: nobody stands still in it")
     try:
         return join.join_trials(
             walking,

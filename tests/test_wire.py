@@ -292,7 +292,7 @@ def test_the_device_says_what_the_documents_examples_say(
             desk.port.from_device.clear()
             continue
         if name == "LIVE_DATA":
-            assert desk.link.push_live([5200, 1234, -56, 112, 1, 2, 1, 1, 7, 203, 1200, 800, 0, 0])
+            assert desk.link.push_live([5200, 1234, -56, 112, 1, 2, 1, 1, 7, 203, 1200, 800, 0, 0, 47, 0, 800, 800, 0, 3980])
             desk.run()
             said = bytes(desk.port.from_device)
             desk.port.from_device.clear()

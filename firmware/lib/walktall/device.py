@@ -1043,9 +1043,26 @@ class Device:
         values[7] = detector.label
         values[8] = forward.timer
         values[9] = gait.steps
-        values[10] = forward.on_cdeg
-        values[11] = forward.off_cdeg
+        # As the detector has them: a beginner's limit and hill mode's are wider.
+        extra = self.chain.coach.ease_cdeg
+        if detector.hill:
+            extra += self.chain.settings.values[s.SET_HILL_DEG] * 100
+        values[10] = forward.on_cdeg + extra
+        values[11] = forward.off_cdeg + extra
         values[12] = 1 if self._buzz.busy else 0
+        values[14] = forward.hold + forward.margin
+        values[15] = detector.back.timer
+        values[16] = detector.back.on_cdeg
+        values[17] = detector.side.on_cdeg
+        buzzes = 0
+        if forward.active and not forward.withheld:
+            buzzes = forward.buzzed
+        if detector.back.active and not detector.back.withheld:
+            buzzes += detector.back.buzzed
+        if detector.side.active and not detector.side.withheld:
+            buzzes += detector.side.buzzed
+        values[18] = buzzes
+        values[19] = self._battery_mv
         self.link.push_live(values)
 
     def mark(self):

@@ -172,7 +172,7 @@ class Link:
             if self._live_lost < 255:
                 self._live_lost += 1
             return False
-        values[w.LIVE_TABLE.count - 1] = self._live_lost
+        values[w.LIVE_LOST] = self._live_lost
         w.LIVE_TABLE.pack_into(self._frame, _BODY, values)
         self._live_lost = 0
         return self._send(w.LIVE_DATA, 0, w.LIVE_TABLE.size)

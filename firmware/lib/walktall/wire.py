@@ -262,7 +262,16 @@ LIVE_DATA_FIELDS = (
     ("limit_off_cdeg", "h", "0.01 deg"),
     ("buzzing", "B", ""),
     ("lost", "B", "frames"),
+    ("hold_needed_ticks", "H", "0.25 s"),  # hold_ticks at which a forward fault buzzes
+    ("back_ticks", "H", "0.25 s"),  # hold timer of BACK
+    ("limit_back_cdeg", "h", "0.01 deg"),  # how far back, and how far to a side: both positive
+    ("limit_side_cdeg", "h", "0.01 deg"),
+    ("buzzes", "B", "buzzes"),  # given for the faults under way
+    ("battery_mv", "H", "mV"),
 )
+
+# Index of the field that `link` fills.
+LIVE_LOST = const(13)
 
 #: A nonce of zeros asks for one; the same request with that nonce formats.
 FORMAT_FIELDS = (("nonce", "4s", ""), ("journal_id", "4s", ""))

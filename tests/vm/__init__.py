@@ -1,0 +1,1 @@
+"""The on-device virtual machine, and what runs on it."""

@@ -31,6 +31,9 @@ _ID_MAX = 0xFFFF
 # Ctrl-C and Ctrl-D mean something to CircuitPython's console, which a port that is only probed may turn out to be.
 _CONSOLE_KEYS = (3, 4)
 
+#: Live data of the first firmware: up to ``lost``.
+LIVE_LEAST_BYTES = int(wire.fields_size(wire.LIVE_DATA_FIELDS[: wire.LIVE_LOST + 1]))
+
 Values = Mapping[str, int | str | bytes]
 Fields = tuple[tuple[str, str, str], ...]
 
@@ -353,6 +356,32 @@ class Client:
     def identify(self) -> None:
         """Make the clip buzz."""
         self.ask(wire.IDENTIFY)
+
+    def selftest(self) -> Message:
+        """Begin the clip's self-test, or ask how it goes: the fields of ``wire.SELFTEST_REPLY_FIELDS``."""
+        return Message(
+            self._read(wire.SELFTEST_REPLY_FIELDS, self.ask(wire.SELFTEST, fields=wire.SELFTEST_REPLY_FIELDS))
+        )
+
+    def maintenance(self) -> None:
+        """Make the clip restart with its drive given to this computer, that once; the port goes away.
+
+        :raises Refused: this board has no such way
+        """
+        self.ask(wire.MAINTENANCE)
+
+    def live(self, on: bool) -> None:
+        """Begin or end the stream of live data."""
+        self.ask(wire.LIVE, wire.pack(wire.LIVE_REQUEST_FIELDS, (int(on),)), wire.LIVE_REQUEST_FIELDS)
+
+    def next_live(self, timeout_s: float) -> Message | None:
+        """The next of the live data, None when none came in that time. What an older clip does not send is 0."""
+        until_s = self._monotonic() + timeout_s
+        while (frame := self._next_frame(until_s)) is not None:
+            kind, _, body = frame
+            if kind == wire.LIVE_DATA and len(body) >= LIVE_LEAST_BYTES:
+                return Message(self._read(wire.LIVE_DATA_FIELDS, body))
+        return None
 
 
 def version_text(number: int) -> str:

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 from walktall import __version__, records, wire
 
-from . import configure, dates
+from . import configure, dates, live, selftest
 from . import report as reports
 from .client import Hello, short_name, version_text
 from .download import Downloaded
@@ -454,6 +454,8 @@ def report(
 app.add_typer(configure.app, name="settings")
 app.command()(configure.clock)
 app.command()(configure.calibrate)
+app.command("selftest")(selftest.command)
+app.command("live")(live.command)
 
 
 # --- the rest ------------------------------------------------------------------------------------------------------

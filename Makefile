@@ -69,8 +69,9 @@ drive: $(VENV)/.dev
 	@$(BIN)/python scripts/drive.py
 
 # The pictures of the documents, from real output.
-pictures: $(VENV)/.sim
+pictures: $(VENV)/.dev
 	@$(BIN)/python scripts/picture.py
+	@$(BIN)/python scripts/captures.py
 
 clean:
 	@rm -rf $(VENV) dist build tests/vm/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis

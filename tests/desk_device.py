@@ -85,11 +85,49 @@ class MemoryPort:
         return n or None
 
 
+class DeskTrace:
+    """The ring of blocks as ``link`` sees it, in memory: what is in a block does not matter to the wire."""
+
+    def __init__(self, capacity: int = 64) -> None:
+        self.ring_id = b"ring"
+        self.layout = 1
+        self.capacity = capacity
+        self.torn = 0
+        self.fault = False
+        self.wiping = False
+        self.blocks: dict[int, bytes] = {}
+        self.first_block = 0
+        self.next_block = 0
+
+    def add(self, block: bytes) -> int:
+        """Write one more block, over the oldest one where the ring is full; its number."""
+        number = self.next_block
+        self.blocks[number] = block
+        self.next_block += 1
+        if self.next_block - self.first_block > self.capacity:
+            self.blocks.pop(self.first_block, None)
+            self.first_block += 1
+        return number
+
+    def read_into(self, block: int, offset: int, buf: memoryview) -> int:
+        data = self.blocks.get(block, b"")[offset : offset + len(buf)]
+        buf[: len(data)] = data
+        return len(data)
+
+    def wipe(self) -> None:
+        self.blocks.clear()
+        self.first_block = self.next_block = 0
+        self.ring_id = bytes(byte ^ 0x55 for byte in self.ring_id)
+
+
 class DeskDevice:
     """What ``link`` asks of a device, with counters in place of a motor and a sensor."""
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
+        self.trace: DeskTrace | None = DeskTrace()
+        self.raw_s = 0
+        self.raw_most_min = 10
         self.clock_s = 0
         self.up_s = 100
         self.identified = 0
@@ -121,6 +159,8 @@ class DeskDevice:
         values[wire.H_ERRORS] = 0
         values[wire.H_LAST_ERROR] = ""
         values[wire.H_BATTERY_MV] = 3980
+        values[wire.H_DRIVE_KIB] = 2044
+        values[wire.H_DRIVE_FREE_KIB] = 900
 
     def set_clock(self, utc_s: int) -> None:
         self.clock_s = utc_s
@@ -148,6 +188,15 @@ class DeskDevice:
         for k in range(16):
             buf[k] = 0xA0 + k
         return 0
+
+    def raw(self, minutes: int) -> int:
+        if minutes > self.raw_most_min:
+            return -1
+        self.raw_s = 60 * minutes
+        return self.raw_s
+
+    def raw_left_s(self) -> int:
+        return self.raw_s
 
     def live(self, on: bool) -> None:
         self.live_asked.append(on)

@@ -241,6 +241,113 @@ def test_format_takes_a_nonce_and_the_journals_own_id() -> None:
     assert desk.banks[0].writes + desk.banks[1].writes == writes
 
 
+def block(number: int) -> bytes:
+    """512 bytes that tell which block they are of."""
+    return bytes((number * 37 + k * 11 + k // 256) & 0xFF for k in range(512))
+
+
+def traced(n: int, capacity: int = 64) -> Desk:
+    desk = Desk()
+    assert desk.handler.trace is not None
+    desk.handler.trace.capacity = capacity
+    for number in range(n):
+        desk.handler.trace.add(block(number))
+    return desk
+
+
+def fetch_trace(desk: Desk, from_block: int = 0, offset: int = 0, limit: int = 0) -> tuple[dict[int, bytes], int, int]:
+    """(bytes by block, blocks said to be sent, where to go on)."""
+    *pieces, end = desk.ask(w.FETCH_TRACE, w.pack(w.FETCH_TRACE_REQUEST_FIELDS, (from_block, offset, limit)))
+    assert end[0] == w.FETCH_TRACE | w.REPLY
+    found: dict[int, bytes] = {}
+    for kind, _, body in pieces:
+        assert kind == w.TRACE_DATA
+        number, at = struct.unpack_from("<IH", body)
+        assert at == len(found.get(number, b"")) + (offset if number == from_block else 0)
+        found[number] = found.get(number, b"") + body[6:]
+    sent, next_block = struct.unpack("<HI", end[2])
+    return found, sent, next_block
+
+
+def test_the_trace_comes_block_by_block_from_any_offset() -> None:
+    desk = traced(9)
+    told = desk.hello()
+    assert (told["trace_first"], told["trace_next"], told["trace_capacity"], told["trace_id"]) == (0, 9, 64, b"ring")
+    assert fetch_trace(desk) == ({n: block(n) for n in range(9)}, 9, 9)
+    assert fetch_trace(desk, 4, 0, 2) == ({4: block(4), 5: block(5)}, 2, 6)
+    for offset in (1, 171, 172, 173, 344, 511):
+        assert fetch_trace(desk, 7, offset, 1) == ({7: block(7)[offset:]}, 1, 8)
+    assert fetch_trace(desk, 9) == ({}, 0, 9)
+    assert fetch_trace(desk, 2**30) == ({}, 0, 2**30)
+
+
+def test_what_the_ring_has_overwritten_or_cannot_read_is_left_out() -> None:
+    desk = traced(30, 8)
+    trace = desk.handler.trace
+    assert trace is not None
+    del trace.blocks[25]
+    found, sent, next_block = fetch_trace(desk, 3, 100)
+    assert sorted(found) == [22, 23, 24, 26, 27, 28, 29] and (sent, next_block) == (7, 30)
+    assert all(found[n] == block(n) for n in found)  # from 3, gone, the oldest there is, and from its beginning
+    desk = traced(60)
+    trace = desk.handler.trace
+    assert trace is not None
+    for n in range(5, 40):
+        del trace.blocks[n]
+    assert fetch_trace(desk, 0)[1:] == (5, 21)  # it does not search on in one turn: the host asks from there
+    assert fetch_trace(desk, 21)[1:] == (0, 37)
+    assert fetch_trace(desk, 37)[1:] == (20, 60)
+
+
+def test_bad_requests_for_the_trace_are_refused() -> None:
+    desk = traced(3)
+    assert error_of(desk.ask(w.FETCH_TRACE, b"\0\0\0\x80" + bytes(4)))[1] == w.E_BAD_REQUEST
+    assert error_of(desk.ask(w.FETCH_TRACE, struct.pack("<IHH", 0, 512, 0)))[1] == w.E_BAD_REQUEST
+    assert error_of(desk.ask(w.FETCH_TRACE, bytes(7)))[1] == w.E_BAD_REQUEST
+    desk.handler.trace = None
+    assert error_of(desk.ask(w.FETCH_TRACE, bytes(8)))[1] == w.E_REFUSED
+    flags = desk.hello()["flags"]
+    assert isinstance(flags, int) and flags & w.HF_TRACE_FAULT
+
+
+def test_sessions_asked_for_end_the_sending_of_the_trace_and_the_other_way_round() -> None:
+    desk = traced(20)
+    desk.record()
+    desk.port.to_device += w.encode(w.FETCH_TRACE, 5, bytes(8)) + w.encode(w.FETCH, 6, bytes(4))
+    desk.run()
+    replies = desk.replies()
+    assert replies[-1][:2] == (w.FETCH | w.REPLY, 6)
+    assert not [kind for kind, _, _ in replies if kind == w.FETCH_TRACE | w.REPLY]
+    desk.port.to_device += w.encode(w.FETCH, 7, bytes(4)) + w.encode(w.FETCH_TRACE, 8, bytes(8))
+    desk.run()
+    assert desk.replies()[-1][:2] == (w.FETCH_TRACE | w.REPLY, 8)
+
+
+def test_a_format_wipes_the_trace_and_hello_says_while_it_does() -> None:
+    desk = traced(5)
+    trace = desk.handler.trace
+    assert trace is not None
+    body = desk.ask(w.FORMAT, bytes(8), 1)[0][2]
+    assert trace.blocks
+    desk.ask(w.FORMAT, body, 2)
+    assert not trace.blocks and desk.hello()["trace_id"] != b"ring"
+    trace.wiping = True
+    flags = desk.hello()["flags"]
+    assert isinstance(flags, int) and flags & w.HF_WIPING
+
+
+def test_a_raw_recording_is_begun_asked_after_and_ended_once_for_one_id() -> None:
+    desk = traced(0)
+    assert desk.ask(w.RAW, b"\2", 1)[0][2] == struct.pack("<H", 120)
+    desk.handler.raw_s = 50
+    assert desk.ask(w.RAW, b"\2", 1)[0][2] == struct.pack("<H", 50)  # doubled: it does not begin again
+    assert desk.ask(w.RAW, b"\xff", 2)[0][2] == struct.pack("<H", 50)
+    flags = desk.hello()["flags"]
+    assert isinstance(flags, int) and flags & w.HF_RAW
+    assert error_of(desk.ask(w.RAW, bytes([desk.handler.raw_most_min + 1]), 3))[1] == w.E_REFUSED
+    assert desk.ask(w.RAW, b"\0", 4)[0][2] == bytes(2) and desk.handler.raw_s == 0
+
+
 def test_a_nonce_dies_with_the_connection() -> None:
     desk = Desk()
     desk.record()
@@ -392,7 +499,7 @@ def test_on_the_board_idling_and_garbage_take_no_heap_and_a_request_takes_little
     assert told.pop("idle") == [0]
     taken, bad_frames = told.pop("noise")
     assert bad_frames >= 4 and taken <= 64 * bad_frames  # a frame that ends costs the view over it for its CRC
-    assert set(told) == {"hello", "fetch", "ack", "settings_get", "clock"}
+    assert set(told) == {"hello", "fetch", "ack", "settings_get", "clock", "fetch_trace"}
     for kind, (taken, sent) in told.items():
         print(f"{kind}: {taken} bytes of heap, all garbage, for {sent} bytes sent")
         assert sent > 0 and taken < 1024

@@ -15,8 +15,14 @@ from tests.desk_device import UTC_S, Desk
 from tests.field_tables import DOCS, hold, layout, numbered
 
 KINDS = {name.upper(): kind for kind, name in enumerate(w.KIND_NAMES) if name}
-KINDS |= {"RECORD": w.RECORD, "LIVE_DATA": w.LIVE_DATA, "ERROR": w.ERROR, "0x7E": 0x7E}
-REPLIES = ("RECORD", "LIVE_DATA", "ERROR")
+KINDS |= {
+    "RECORD": w.RECORD,
+    "LIVE_DATA": w.LIVE_DATA,
+    "TRACE_DATA": w.TRACE_DATA,
+    "ERROR": w.ERROR,
+    "0x7E": 0x7E,
+}
+REPLIES = ("RECORD", "LIVE_DATA", "TRACE_DATA", "ERROR")
 REQUEST_FIELDS = {
     "CLOCK": w.CLOCK_REQUEST_FIELDS,
     "FETCH": w.FETCH_REQUEST_FIELDS,
@@ -25,6 +31,8 @@ REQUEST_FIELDS = {
     "CALIBRATE": w.CALIBRATE_REQUEST_FIELDS,
     "LIVE": w.LIVE_REQUEST_FIELDS,
     "FORMAT": w.FORMAT_FIELDS,
+    "FETCH_TRACE": w.FETCH_TRACE_REQUEST_FIELDS,
+    "RAW": w.RAW_REQUEST_FIELDS,
 }
 REPLY_FIELDS = {
     "HELLO": w.HELLO_FIELDS,
@@ -37,6 +45,9 @@ REPLY_FIELDS = {
     "LIVE": w.LIVE_REQUEST_FIELDS,
     "LIVE_DATA": w.LIVE_DATA_FIELDS,
     "FORMAT": w.FORMAT_FIELDS,
+    "FETCH_TRACE": w.FETCH_TRACE_REPLY_FIELDS,
+    "TRACE_DATA": w.TRACE_DATA_FIELDS,
+    "RAW": w.RAW_REPLY_FIELDS,
     "ERROR": w.ERROR_FIELDS,
 }
 
@@ -46,6 +57,22 @@ KNOWN = (
     (w.CLOCK, 2, struct.pack("<I", UTC_S + 7000), "00 04 01 02 02 09 78 48 98 0b 44 e2 97 8d 00"),
     (w.FETCH, 3, struct.pack("<HH", 1, 0), "00 04 01 03 03 02 01 01 01 05 a1 d0 48 a6 00"),
     (w.ACK | w.REPLY, 4, struct.pack("<HH", 2, 0), "00 04 01 84 04 02 02 01 01 05 8b 9b 49 e4 00"),
+    (
+        w.FETCH_TRACE,
+        5,
+        struct.pack("<IHH", 70000, 172, 16),
+        "00 04 01 0f 05 04 70 11 01 02 ac 02 10 05 21 d4 7b 7e 00",
+    ),
+    (w.FETCH_TRACE | w.REPLY, 5, struct.pack("<HI", 16, 70016), "00 04 01 8f 05 02 10 04 80 11 01 05 14 8e 34 17 00"),
+    (
+        w.TRACE_DATA,
+        5,
+        struct.pack("<IH", 70000, 172) + bytes(range(20)),
+        "00 04 01 c2 05 04 70 11 01 02 ac 01 18 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10 11 12 13 6d 79 a6 ed "
+        "00",
+    ),
+    (w.RAW, 6, b"\x05", "00 04 01 10 06 06 05 0f 01 bc df 00"),
+    (w.ERROR, 7, b"\x0f\x04no", "00 04 01 ff 07 09 0f 04 6e 6f 15 27 a2 5f 00"),
 )
 
 
@@ -105,6 +132,7 @@ def test_every_message_fits_a_frame() -> None:
     tables = [value for name, value in vars(w).items() if name.endswith("_FIELDS")]
     assert max(w.fields_size(fields) for fields in tables) <= w.MAX_BODY
     assert w.fields_size(w.RECORD_FIELDS) + records.SESSION_SLOT_BYTES <= w.MAX_BODY
+    assert w.fields_size(w.TRACE_DATA_FIELDS) + w.TRACE_PIECE <= w.MAX_BODY
     assert w.fields_size(w.SETTINGS_HEAD_FIELDS) + w.SETTINGS_A_FRAME * w.SETTING_SIZE <= w.MAX_BODY
     assert w.fields_size(w.SETTING_FIELDS) == w.SETTING_SIZE
     assert w.HEADER_SIZE + w.MAX_BODY + 4 == w.MAX_FRAME
@@ -281,6 +309,11 @@ def test_the_device_says_what_the_documents_examples_say(
         answer_mean_ds=23,
         longest_good_s=500,
     )
+    trace = desk.handler.trace
+    assert trace is not None
+    trace.first_block = trace.next_block = 6
+    for _ in range(2):
+        trace.add(bytes((7 * k) & 0x7F for k in range(512)))
     said = b""
     text = (DOCS / "protocol.md").read_text()
     for way, name, _, _, raw in examples():
@@ -292,7 +325,9 @@ def test_the_device_says_what_the_documents_examples_say(
             desk.port.from_device.clear()
             continue
         if name == "LIVE_DATA":
-            assert desk.link.push_live([5200, 1234, -56, 112, 1, 2, 1, 1, 7, 203, 1200, 800, 0, 0, 47, 0, 800, 800, 0, 3980])
+            assert desk.link.push_live(
+                [5200, 1234, -56, 112, 1, 2, 1, 1, 7, 203, 1200, 800, 0, 0, 47, 0, 800, 800, 0, 3980]
+            )
             desk.run()
             said = bytes(desk.port.from_device)
             desk.port.from_device.clear()
@@ -328,6 +363,7 @@ def document_part(part: str) -> str:
             rows.append(f"| 0x{kind:02X} | 0x{kind | w.REPLY:02X} | {name} | {size} | {back} |")
         rows.append("| | 0xC0 | RECORD, before the reply to FETCH | | 3 + 92 |")
         rows.append(f"| | 0xC1 | LIVE_DATA, unasked | | {w.LIVE_TABLE.size} |")
+        rows.append(f"| | 0xC2 | TRACE_DATA, before the reply to FETCH_TRACE | | 6 + {w.TRACE_PIECE} at most |")
         rows.append("| | 0xFF | ERROR, in place of the reply | | 2 + text |")
         return "\n".join(rows)
     if part == "hello flags":
@@ -351,6 +387,8 @@ def document_part(part: str) -> str:
         return plain(("request and reply", w.LIVE_REQUEST_FIELDS), ("LIVE_DATA", w.LIVE_DATA_FIELDS))
     if part == "record":
         return plain(("RECORD", (*w.RECORD_FIELDS, ("slot", "92s", ""))))
+    if part == "trace_data":
+        return plain(("TRACE_DATA", (*w.TRACE_DATA_FIELDS, ("bytes", f"{w.TRACE_PIECE}s", ""))))
     if part == "format":
         return plain(("request and reply", w.FORMAT_FIELDS))
     if part == "error":

@@ -182,6 +182,7 @@ class Device:
         self._duty_u16 = 0
         self._supply = Supply()
         self._gap = 0  # samples missing that the chain has not been told of
+        self.trace = None
         self.link = Link(port, self)
         self._live = [0] * w.LIVE_TABLE.count
 
@@ -1019,6 +1020,14 @@ class Device:
         self._selftest = None
         self._sources = None
         gc.collect()
+
+    def raw(self, minutes):
+        """Begin a raw recording of so many minutes, 0 ends it: seconds left, -1 = refused."""
+        return -1
+
+    def raw_left_s(self):
+        """Seconds of raw recording left, 0 = none runs."""
+        return 0
 
     def live(self, on):
         """Nothing to do: `link.live` is looked at with each tick."""

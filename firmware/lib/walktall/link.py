@@ -22,7 +22,14 @@ The device hands itself in as ``handler``. It has
 ``live(on)``                     live data wanted, or not any more: see :meth:`Link.push_live`
 ``mark()``                       a mark of discomfort
 ``maintenance()``                True when the next boot will give the drive to the computer
+``trace``                        the second-by-second ring, or None: ``ring_id``, ``layout``, ``first_block``,
+                                 ``next_block``, ``capacity``, ``torn``, ``fault``, ``wiping``, ``wipe()`` and
+                                 ``read_into(block, offset, buf)``: bytes copied, 0 where the block cannot be read
+``raw(minutes)``                 begins a raw recording (0 ends it); seconds left, -1 = refused
+``raw_left_s()``                 seconds of raw recording left, 0 = none runs
 ===============================  ======================================================================================
+
+Of ``hello_into`` the trace is filled in here, ``drive_kib`` and ``drive_free_kib`` are the device's.
 
 A request that arrives twice, because a port doubled it or the host lost the reply, does no harm: reading repeats
 itself, ACK and FORMAT know that they are done, IDENTIFY, MARK and CALIBRATE act once for one request id, and SELFTEST
@@ -66,7 +73,7 @@ except ImportError:
 _RX_SIZE = const(64)
 # Bytes read in one poll at the most: at 10 ms a poll this is faster than any host need be, and a flood costs little.
 _RX_A_POLL = const(256)
-# ... and records sent: stuffing one and its CRC take some milliseconds on the board.
+# ... and records or pieces of blocks sent: stuffing one and its CRC take some milliseconds on the board.
 _RECORDS_A_POLL = const(2)
 # Room for two frames: while one drains the next is made.
 _TX_SIZE = const(520)
@@ -75,6 +82,10 @@ _STALLED_MS = const(5000)
 _BODY = w.HEADER_SIZE
 
 _CRC_AT = const(2)  # in the body of ACK
+_BLOCK_BYTES = const(512)
+_PIECE_AT = const(6)  # in the body of TRACE_DATA
+# Blocks in a row that cannot be read before FETCH_TRACE ends early: a poll must not search a whole ring.
+_UNREADABLE_MAX = const(16)
 _NO_NONCE = b"\x00\x00\x00\x00"
 
 
@@ -106,6 +117,9 @@ class Link:
         self._fetch_seq = 0
         self._fetch_limit = 0
         self._fetch_sent = 0
+        self._piece = memoryview(self._frame)[_BODY + _PIECE_AT : _BODY + _PIECE_AT + w.TRACE_PIECE]
+        self._tracing = False
+        self._trace_offset = 0
         self._acted_id = -1
         self._tested_id = -1  # request id to which the outcome of a self-test was told
         self._test_reply = bytearray(17)
@@ -122,7 +136,7 @@ class Link:
     @property
     def busy(self):
         """True while bytes wait to go out or to be worked off: poll again soon."""
-        return self._tx_n > self._tx_at or self._fetching or self._rx_n > self._rx_at
+        return self._tx_n > self._tx_at or self._fetching or self._tracing or self._rx_n > self._rx_at
 
     @property
     def bad_frames(self):
@@ -156,9 +170,12 @@ class Link:
                     self._answer()
                     self._write(now_ms)
             records = _RECORDS_A_POLL
-            while self._fetching and records > 0 and self._room():
+            while (self._fetching or self._tracing) and records > 0 and self._room():
                 records -= 1
-                self._fetch_next()
+                if self._fetching:
+                    self._fetch_next()
+                else:
+                    self._trace_next()
                 self._write(now_ms)
         except OSError:  # the port went away while it was used
             self._host_gone()
@@ -186,6 +203,7 @@ class Link:
         self._rx_n = 0
         self._decoder.reset()
         self._fetching = False
+        self._tracing = False
         self._acted_id = -1
         self._tested_id = -1
         self._nonce = _NO_NONCE
@@ -231,6 +249,7 @@ class Link:
             self._tx_at = 0
             self._tx_n = 0
             self._fetching = False
+            self._tracing = False
             self._tx_moved_ms = now_ms
 
     # Requests.
@@ -296,6 +315,10 @@ class Link:
                 self._error(kind, request_id, w.E_REFUSED, "this board has no maintenance boot")
         elif kind == w.FORMAT and size >= 8:
             self._answer_format(request_id, frame)
+        elif kind == w.FETCH_TRACE and size >= 8:
+            self._begin_trace(request_id, w.i32(frame, _BODY), w.u16(frame, _BODY + 4), w.u16(frame, _BODY + 6))
+        elif kind == w.RAW and size >= 1:
+            self._answer_raw(request_id, frame[_BODY])
         elif 0 < kind < w.N_KINDS:
             self._error(kind, request_id, w.E_BAD_REQUEST, "%d bytes are too few" % size)
         else:
@@ -356,6 +379,23 @@ class Link:
         values[w.H_CALIBRATED_UTC_S] = journal.calibration[CAL_TAKEN_UTC_S]
         values[w.H_BAD_FRAMES] = self._decoder.bad
         flags = values[w.H_FLAGS]
+        trace = self._handler.trace
+        if trace is None:
+            flags |= w.HF_TRACE_FAULT
+        else:
+            values[w.H_TRACE_ID] = trace.ring_id
+            values[w.H_TRACE_LAYOUT] = trace.layout
+            values[w.H_TRACE_BLOCK_BYTES] = _BLOCK_BYTES
+            values[w.H_TRACE_FIRST] = trace.first_block
+            values[w.H_TRACE_NEXT] = trace.next_block
+            values[w.H_TRACE_CAPACITY] = trace.capacity
+            values[w.H_TRACE_TORN] = trace.torn
+            if trace.fault:
+                flags |= w.HF_TRACE_FAULT
+            if trace.wiping:
+                flags |= w.HF_WIPING
+        if self._handler.raw_left_s():
+            flags |= w.HF_RAW
         if journal.calibrated:
             flags |= w.HF_CALIBRATED
         if journal.formatted:
@@ -393,6 +433,7 @@ class Link:
         if journal.unsaved & WHY_SESSION:  # only what is written leaves the house
             journal.commit(self._handler.utc_s(), self._handler.uptime_s(), True)
         self._fetching = True
+        self._tracing = False
         self._fetch_id = request_id
         self._fetch_seq = from_seq
         self._fetch_limit = limit
@@ -415,6 +456,68 @@ class Link:
         self._put_u16(0, self._fetch_sent)
         self._put_u16(2, self._fetch_seq)
         self._send(w.FETCH | w.REPLY, self._fetch_id, 4)
+
+    def _begin_trace(self, request_id, from_block, offset, limit):
+        trace = self._handler.trace
+        if trace is None:
+            self._error(w.FETCH_TRACE, request_id, w.E_REFUSED, "this device keeps no trace")
+            return
+        if from_block < 0 or offset >= _BLOCK_BYTES:
+            self._error(w.FETCH_TRACE, request_id, w.E_BAD_REQUEST, "no block has such bytes")
+            return
+        self._fetching = False
+        self._tracing = True
+        self._fetch_id = request_id
+        self._fetch_seq = from_block
+        self._fetch_limit = limit
+        self._fetch_sent = 0
+        self._trace_offset = offset
+        if from_block < trace.first_block:
+            self._fetch_seq = trace.first_block
+            self._trace_offset = 0
+
+    def _trace_next(self):
+        """Send the next piece of a block, or the reply that ends them."""
+        trace = self._handler.trace
+        skipped = 0
+        while (
+            self._fetch_seq < trace.next_block
+            and skipped < _UNREADABLE_MAX
+            and (not self._fetch_limit or self._fetch_sent < self._fetch_limit)
+        ):
+            block = self._fetch_seq
+            offset = self._trace_offset
+            n = trace.read_into(block, offset, self._piece)
+            if n <= 0:  # torn away or overwritten meanwhile: the host sees which number is missing
+                skipped += 1
+                self._fetch_seq = block + 1
+                self._trace_offset = 0
+                continue
+            self._put_u32(0, block)
+            self._put_u16(4, offset)
+            self._send(w.TRACE_DATA, self._fetch_id, _PIECE_AT + n)
+            if offset + n >= _BLOCK_BYTES:
+                self._fetch_seq = block + 1
+                self._trace_offset = 0
+                self._fetch_sent += 1
+            else:
+                self._trace_offset = offset + n
+            return
+        self._tracing = False
+        self._put_u16(0, self._fetch_sent)
+        self._put_u32(2, self._fetch_seq)
+        self._send(w.FETCH_TRACE | w.REPLY, self._fetch_id, 6)
+
+    def _answer_raw(self, request_id, minutes):
+        left_s = self._handler.raw_left_s()
+        if minutes != w.RAW_ASK and self._once(request_id):
+            left_s = self._handler.raw(minutes)
+            if left_s < 0:
+                self._acted_id = -1
+                self._error(w.RAW, request_id, w.E_REFUSED, "no raw recording now")
+                return
+        self._put_u16(0, left_s)
+        self._send(w.RAW | w.REPLY, request_id, 2)
 
     def _answer_ack(self, request_id, frame):
         journal = self._handler.journal
@@ -509,6 +612,9 @@ class Link:
                 self._error(w.FORMAT, request_id, w.E_STORE, "")
                 return
             self._fetching = False
+            self._tracing = False
+            if handler.trace is not None:  # what the walker did second by second goes with the records
+                handler.trace.wipe()
             self._nonce_done = nonce
             handler.settings_changed()
             self._send_format(request_id, nonce)

@@ -116,6 +116,15 @@ HELLO = {
     "calibration_quality": "quality of the calibration in force, 0 = not calibrated",
     "bad_frames": "frames from the host that did not check, since this boot",
     "calibrated_utc_s": "when the upright was taken, 0 = undated",
+    "trace_id": "drawn when the ring of the trace is made or wiped; zeros: there is none",
+    "trace_layout": "layout of the blocks that it writes",
+    "trace_block_bytes": "bytes of a block",
+    "trace_first": "oldest block that may be held",
+    "trace_next": "number that the next block will have; as trace_first: none is held",
+    "trace_capacity": "blocks that the ring holds",
+    "trace_torn": "blocks that a cut has torn, as found at this boot",
+    "drive_kib": "size of its drive, 0 = not known",
+    "drive_free_kib": "of it free, once the ring has its room",
 }
 
 #: Bits of HELLO's ``flags`` (wire.HELLO_FLAG_NAMES).
@@ -135,6 +144,9 @@ HELLO_FLAGS = {
     "maintenance": "the next boot gives the drive to the computer",
     "snoozed": "snoozed",
     "store_fault": "the last bank written did not read back as written",
+    "trace_fault": "no trace is kept: its file cannot be made, read or written",
+    "wiping": "the trace is being overwritten after a FORMAT",
+    "raw": "a raw recording runs",
 }
 
 #: Codes of an ERROR reply (wire.ERROR_NAMES).

@@ -50,12 +50,16 @@ LIVE = const(11)
 MARK = const(12)
 MAINTENANCE = const(13)
 FORMAT = const(14)
-N_KINDS = const(15)
+FETCH_TRACE = const(15)
+RAW = const(16)
+N_KINDS = const(17)
 
 REPLY = const(0x80)
-# Replies of their own: one FETCH brings many RECORDs and then its reply; LIVE_DATA comes unasked.
+# Replies of their own: one FETCH brings many RECORDs and then its reply, one FETCH_TRACE many pieces of blocks;
+# LIVE_DATA comes unasked.
 RECORD = const(0xC0)
 LIVE_DATA = const(0xC1)
+TRACE_DATA = const(0xC2)
 ERROR = const(0xFF)
 
 KIND_NAMES = (
@@ -74,6 +78,8 @@ KIND_NAMES = (
     "mark",
     "maintenance",
     "format",
+    "fetch_trace",
+    "raw",
 )
 
 # Codes of an ERROR reply. Append only.
@@ -136,6 +142,15 @@ HELLO_FIELDS = (
     ("calibration_quality", "B", "%"),
     ("bad_frames", "H", "frames"),
     ("calibrated_utc_s", "I", "s"),
+    ("trace_id", "4s", ""),
+    ("trace_layout", "B", ""),
+    ("trace_block_bytes", "H", "bytes"),
+    ("trace_first", "I", ""),
+    ("trace_next", "I", ""),
+    ("trace_capacity", "H", "blocks"),
+    ("trace_torn", "H", "blocks"),
+    ("drive_kib", "I", "KiB"),
+    ("drive_free_kib", "I", "KiB"),
 )
 
 # Index of each field of HELLO that a device fills; a test holds them to the table.
@@ -172,6 +187,15 @@ H_SETTINGS_COUNT = const(29)
 H_CALIBRATION_QUALITY = const(30)
 H_BAD_FRAMES = const(31)
 H_CALIBRATED_UTC_S = const(32)
+H_TRACE_ID = const(33)
+H_TRACE_LAYOUT = const(34)
+H_TRACE_BLOCK_BYTES = const(35)
+H_TRACE_FIRST = const(36)
+H_TRACE_NEXT = const(37)
+H_TRACE_CAPACITY = const(38)
+H_TRACE_TORN = const(39)
+H_DRIVE_KIB = const(40)
+H_DRIVE_FREE_KIB = const(41)
 
 # Bits of HELLO's ``flags``.
 HF_CALIBRATED = const(1)
@@ -189,6 +213,9 @@ HF_UNSAVED = const(2048)  # something waits for its commit
 HF_MAINTENANCE = const(4096)  # the next boot gives the drive to the computer
 HF_SNOOZED = const(8192)
 HF_STORE_FAULT = const(16384)  # the last write did not read back
+HF_TRACE_FAULT = const(32768)  # no trace is kept: its file cannot be made, read or written
+HF_WIPING = const(65536)  # the trace is being overwritten after a FORMAT
+HF_RAW = const(131072)  # a raw recording runs
 
 HELLO_FLAG_NAMES = (
     "calibrated",
@@ -206,6 +233,9 @@ HELLO_FLAG_NAMES = (
     "maintenance",
     "snoozed",
     "store_fault",
+    "trace_fault",
+    "wiping",
+    "raw",
 )
 
 CLOCK_REQUEST_FIELDS = (("utc_s", "I", "s"),)  # 0 asks without setting
@@ -220,6 +250,19 @@ FETCH_REQUEST_FIELDS = (("from_seq", "H", ""), ("limit", "H", "records"))  # lim
 FETCH_REPLY_FIELDS = (("sent", "H", "records"), ("next_seq", "H", ""))
 #: Then come the record's own bytes, to the end of the body.
 RECORD_FIELDS = (("seq", "H", ""), ("acked", "B", ""))
+
+#: Blocks of the trace from ``from_block`` on, the first of them from ``offset``; limit 0: all there are.
+FETCH_TRACE_REQUEST_FIELDS = (("from_block", "I", ""), ("offset", "H", "bytes"), ("limit", "H", "blocks"))
+FETCH_TRACE_REPLY_FIELDS = (("sent", "H", "blocks"), ("next_block", "I", ""))
+#: Then come bytes of the block from ``offset`` on, to the end of the body.
+TRACE_DATA_FIELDS = (("block", "I", ""), ("offset", "H", "bytes"))
+#: Bytes of a block in a frame: a third of 512, so that frames are alike.
+TRACE_PIECE = const(172)
+
+#: Minutes of raw recording from now on, 0 ends one, RAW_ASK asks. Seconds left, 0 = none runs.
+RAW_REQUEST_FIELDS = (("minutes", "B", "min"),)
+RAW_REPLY_FIELDS = (("left_s", "H", "s"),)
+RAW_ASK = const(255)
 
 #: ``crc`` covers, one after the other, the raw bytes of every record behind the last acknowledged one up to ``seq``.
 ACK_REQUEST_FIELDS = (("seq", "H", ""), ("crc", "4s", ""))

@@ -44,9 +44,34 @@ class Port:
         return n
 
 
+class Ring:
+    """Four blocks, one of them unreadable."""
+
+    ring_id = b"ring"
+    layout = 1
+    first_block = 7
+    next_block = 11
+    capacity = 4
+    torn = 1
+    fault = False
+    wiping = False
+
+    def read_into(self, block, offset, buf):
+        if block == 9:
+            return 0
+        n = min(len(buf), 512 - offset)
+        for i in range(n):
+            buf[i] = (block * 31 + offset + i) & 0xFF
+        return n
+
+    def wipe(self):
+        self.wiping = True
+
+
 class Handler:
     def __init__(self, held):
         self.journal = held
+        self.trace = Ring()
         self.told = []
         self.clock_s = 0
 
@@ -94,6 +119,13 @@ class Handler:
 
     def maintenance(self):
         return True
+
+    def raw(self, minutes):
+        self.told.append("raw")
+        return minutes * 60 if minutes < 9 else -1
+
+    def raw_left_s(self):
+        return 5
 
 
 def random_bytes(n):
@@ -151,6 +183,12 @@ for request_id, kind, body in (
     (9, wire.SELFTEST, b""),
     (10, wire.LIVE, b"\x01"),
     (11, wire.MARK, b""),
+    (12, wire.FETCH_TRACE, wire.pack(wire.FETCH_TRACE_REQUEST_FIELDS, (3, 0, 0))),
+    (13, wire.FETCH_TRACE, wire.pack(wire.FETCH_TRACE_REQUEST_FIELDS, (8, 500, 1))),
+    (14, wire.FETCH_TRACE, b"\x00\x00\x00\x80" + bytes(4)),
+    (15, wire.RAW, b"\x02"),
+    (16, wire.RAW, b"\x09"),
+    (17, wire.RAW, b"\xff"),
     (12, wire.FORMAT, bytes(8)),
     (13, 77, b"what"),
     (14, wire.CLOCK, b"\x01"),

@@ -1,8 +1,8 @@
 """The wiring diagrams of the documents, drawn from the boards' own profiles: a diagram cannot disagree with the code.
 
-``python scripts/wiring.py`` writes ``docs/pictures/wiring-*.svg``. Which pin goes to motor, button and sensor is read from
-``walktall.boards``; what stands around a pin (resistors, transistor, charger) is written here, with its values and why in
-docs/build.md.
+``python scripts/wiring.py`` writes ``docs/pictures/wiring-*.svg``. The pins of motor, button and sensor are read from
+``walktall.boards``; what stands around a pin (resistors, transistor, charger) is written here, with its values, and why
+in docs/build.md.
 """
 
 from pathlib import Path

@@ -650,9 +650,9 @@ def test_the_sensor_is_tried_less_and_less_often() -> None:
     clip.imu.power_cycle = watched
     clip.run_for(20)
     pauses = [b - a for a, b in itertools.pairwise(tried)]
-    assert 1.9 < pauses[-1] < 2.3
-    assert pauses == sorted(pauses) or max(pauses) < 2.3
-    assert 8 <= len(tried) <= 14
+    assert 1.4 < pauses[-1] < 1.8
+    assert pauses == sorted(pauses) or max(pauses) < 1.8
+    assert 10 <= len(tried) <= 17
 
 
 def test_extreme_samples_neither_buzz_nor_stop_anything(seed: int) -> None:
@@ -718,7 +718,7 @@ def test_an_exception_in_any_module_stops_the_motor_and_ends_that_turn_alone(whe
         clip.step()
     assert not clip.motor_on
     clip.run_for(5)
-    assert clip.device.last_error == "poll KeyError"
+    assert clip.device.last_error == "poll KeyError made up"
     assert clip.device.errors == 3 - left
     wear = clip.field("wear_s")
     clip.run_for(10)

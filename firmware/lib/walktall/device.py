@@ -8,7 +8,7 @@ more); when it rests, everything gathered is drained.
 
 **The sensor** may fail in any way it likes: an exception, another chip, silence, frozen or saturated data, a silent
 reset. Then the motor is off at once, time counts as gap by the clock (`supply`), and the sensor is power-cycled after
-0.25 s, 0.5 s, 1 s, and from then on every 2 s.
+0.25 s, 0.5 s, 1 s, and from then on every 1.5 s. One transfer that fails is only tried again.
 
 **A session** opens with the first sample after power-on, or, after it has ended, with the first second of walking; not
 while the charger or a computer is connected. It ends by ten minutes without walking, by the button held 3 s, by USB (a
@@ -57,7 +57,8 @@ _BURST_FULL = const(24)  # a drain that brings fewer has emptied it: two ticks a
 _SILENT_MS = const(1000)
 _STALE_SAMPLES = const(104)  # 2 s of stale data: the sensor is started anew
 _RETRY_MS = const(250)
-_RETRY_MAX_MS = const(2000)
+_RETRY_MAX_MS = const(1500)  # with a start of 0.6 s behind it: back within 3 s of the cause's going
+_AGAIN_MS = const(10)
 _FAULTS_MAX = const(10)
 _GAP_PIECE = const(3120)  # 60 s
 
@@ -198,6 +199,9 @@ class Device:
 
         self._sensor_ok = False
         self._sensor_met = False  # it has been started at least once
+        self._retried = False  # the last transfer failed, and is not called a failure of the sensor yet
+        self._total = 0  # samples of a long drain that the chain has, and the supply does not know of yet
+        self._owed = 0  # samples, missing ones too, that the chain has or lie in the gap: less only if a turn broke off
         self._retry_ms = _RETRY_MS
         self._due_ms = now_ms
         self._second_ms = ticks_add(now_ms, _SECOND_MS)
@@ -245,6 +249,7 @@ class Device:
             self._faults_in_row = 0
         except Exception as fault:
             self._motor_off()
+            self._settle_up()
             self._faults_in_row += 1
             if self._faults_in_row >= _FAULTS_MAX:
                 raise
@@ -303,6 +308,7 @@ class Device:
         self._now_ms = now_ms
         if passed <= 0:
             if passed < 0:  # the clock was set back: what is due is due from now on
+                self._note("clock jumped", None)
                 self._due_ms = now_ms
                 self._second_ms = ticks_add(now_ms, _SECOND_MS)
                 self._scan_ms = now_ms
@@ -310,6 +316,7 @@ class Device:
             return
         if passed > _JUMP_MS:
             # Nothing here waits so long: the counter jumped. The wall clock knows better than the sum of its ticks.
+            self._note("clock jumped", None)
             self._read_clock()
             return
         self._uptime_ms += passed
@@ -335,8 +342,12 @@ class Device:
         if self.errors < 65535:
             self.errors += 1
         text = where + " " + type(fault).__name__ if fault is not None else where
-        if fault is not None and fault.args and isinstance(fault.args[0], int):
-            text += " " + str(fault.args[0])
+        if fault is not None and fault.args:
+            why = fault.args[0]
+            if isinstance(why, int):
+                text += " " + str(why)
+            elif isinstance(why, str) and why:
+                text += " " + why
         self.last_error = text[:24]
 
     # Motor.
@@ -392,8 +403,16 @@ class Device:
         try:
             self._drain(now_ms)
         except (OSError, RuntimeError, ValueError) as fault:
-            self._sensor_failed(now_ms, fault)
+            self._settle_up()
+            if self._retried:
+                self._sensor_failed(now_ms, fault)
+            else:
+                # One transfer that failed is tried again: to take the power away costs most of a second.
+                self._retried = True
+                self._note("imu", fault)
+                self._due_ms = ticks_add(self._ticks_ms(), _AGAIN_MS)
             return
+        self._retried = False
         supply = self._supply
         if supply.silent_ms >= _SILENT_MS:
             self._sensor_failed(now_ms, None)
@@ -427,19 +446,21 @@ class Device:
             if missing:
                 self._missing(missing)
             return
-        total = 0
         # Nobody looked for longer than the FIFO holds: what is in it hangs in the air, so all that time is a gap.
         keep = not (overrun and late_ms > 4000)
         for _ in range(_BURST_MAX):
             if keep:
+                self._total += n
                 self._feed(n)
-                total += n
             n = imu.drain()
             if not n:
                 break
-        missing = supply.receive(total, overrun)
+        missing = supply.receive(self._total, overrun)
+        self._total = 0
         imu.overrun = False
         if missing:
+            if overrun:
+                self._note("imu overrun", None)
             self._missing(missing)
 
     def _feed(self, n):
@@ -448,6 +469,7 @@ class Device:
         supply = self._supply
         at = 0
         ticked = 0
+        self._owed += n
         for _ in range(n):
             ax = counts[at]
             ay = counts[at + 1]
@@ -461,15 +483,26 @@ class Device:
                     self._close_gap()
                 ticked |= chain.sample(ax, ay, az, gx, gy, gz)
             else:
-                self._missing(1)
+                self._gap += 1
+                if self._gap >= _GAP_PIECE:
+                    self._close_gap()
         if ticked and self.link.live:
             self._push_live()
 
     def _missing(self, n):
         """Let a gap grow. The chain hears of it in one piece, when it is over or has lasted a while."""
+        self._owed += n
         self._gap += n
         if self._gap >= _GAP_PIECE:
             self._close_gap()
+
+    def _settle_up(self):
+        """After a turn that broke off: what it drained and did not hand on is a gap."""
+        self._supply.took(self._total)
+        self._total = 0
+        left = self._owed - self.chain.n_samples - self._gap
+        if left > 0:
+            self._gap += left
 
     def _close_gap(self):
         n = self._gap
@@ -716,6 +749,7 @@ class Device:
         self._due_ms = self._now_ms
         # A new wearing: what was known of motion is stale, the upright stays.
         self._gap = 0
+        self._owed = self.chain.n_samples
         self.chain.tilt.restart()
         self.chain.gait.restart()
         self.chain.detector.restart()

@@ -182,6 +182,10 @@ class Supply:
         self.gap_first = True
         return 0
 
+    def took(self, n):
+        """`n` samples were drained and the rest could not be: they are on the grid, and nothing is judged yet."""
+        self._phase -= n * self.period
+
     def _follow_rate(self):
         if self._rate_n < _RATE_SAMPLES:
             return

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from walktall import meanings, records
 
+from . import advice
 from .store import Session
 
 #: What inertial sensors on the trunk reach while somebody walks. Source: docs/algorithm.md.
@@ -51,12 +52,6 @@ _TOLD_FLAGS = (
     records.FLAG_HILL,
     records.FLAG_SATURATED,
 )
-# Lines of advice wait for this much: below it, chance speaks.
-_FATIGUE_PCT = 15
-_FATIGUE_JUDGED_S = 600
-_PACE_CDEG = 300
-_PACE_BAND_S = 120
-_OFTEN_FORWARD_PCT = 25
 
 
 @dataclass(frozen=True)
@@ -140,7 +135,7 @@ def figures_of(session: Session) -> Figures:
         forward_events=forward,
         buzzes_open=max(0, session["buzzes"] - session["answered"] - session["ignored"]),
         remarks=[str(meanings.FLAGS[_flag_name(flag)]) for flag in _TOLD_FLAGS if session.has(flag)],
-        advice=advice_for(session, judged_s),
+        advice=[line.words for line in advice.for_walk(session, judged_s)],
     )
 
 
@@ -156,35 +151,3 @@ def _share_pct(part: int, whole: int) -> int | None:
     if part < whole:
         pct = min(pct, 99)
     return max(pct, 1) if part else pct
-
-
-def advice_for(session: Session, judged_s: int) -> list[str]:
-    """Short lines that follow from the figures, the most pressing first."""
-    lines = []
-    if session["discomfort_marks"]:
-        lines.append(
-            "You marked discomfort. Stop when it hurts; see a doctor about numbness, tingling or pain that spreads."
-        )
-    if session["slips"] or session.has(records.FLAG_SLIPPED):
-        lines.append("The clip slipped: fasten it more firmly, stand tall and press twice.")
-    elif not session["calibration_quality"]:
-        lines.append("The clip does not know your upright: put it on, stand tall, press twice, hold still.")
-    if session["gap_s"] and 20 * session["gap_s"] > session["wear_s"]:
-        lines.append("Much sensor data is missing. If it happens again, see 'walktall info' for the clip's last error.")
-    if 100 * session["forward_s"] > _OFTEN_FORWARD_PCT * judged_s:
-        lines.append("Much of it was spent leaning forward: look ahead, not down, and let the breastbone rise.")
-    first, last = session["upright_first_pct"], session["upright_last_pct"]
-    told = first <= 100 and last <= 100
-    if told and judged_s >= _FATIGUE_JUDGED_S and first - last >= _FATIGUE_PCT:
-        lines.append("Less upright towards the end: a pause, or two shorter walks, may serve you better.")
-    slow_s = session["walking_s"] - session["brisk_s"]
-    if (
-        min(slow_s, session["brisk_s"]) >= _PACE_BAND_S
-        and session["pitch_brisk_cdeg"] - session["pitch_slow_cdeg"] >= _PACE_CDEG
-    ):
-        lines.append("You lean more when you walk faster: quicker, shorter steps keep the trunk above the feet.")
-    if session["ignored"] > session["answered"] and session["ignored"] >= 3:
-        lines.append("Most buzzes went unanswered: a stronger one may be easier to feel, a longer hold less of a nag.")
-    if session["wrong_marks"] >= 3:
-        lines.append("You called several buzzes wrong: calibrate again at the start of a walk, standing as you walk.")
-    return lines

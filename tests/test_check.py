@@ -10,11 +10,12 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
-from walktall_sim import checking, compare, suites
+from walktall_sim import checking, compare, page, suites
 from walktall_sim.cli import run
 
 from tests.sim_files import real
@@ -164,11 +165,14 @@ def test_processes_and_one_process_find_the_same(capsys: pytest.CaptureFixture[s
 SCHEMA = {
     "testsuites": ({"name", "time", "tests", "failures", "errors"}, {"testsuite"}),
     "testsuite": (
-        {"name!", "tests!", "failures!", "errors!", "time", "skipped", "timestamp", "hostname", "id", "package"},
-        {"properties", "testcase", "system-out", "system-err"},
+        {
+            *("name!", "tests!", "failures!", "errors!", "group", "time", "skipped", "timestamp", "hostname"),
+            *("id", "package", "file", "log", "url"),
+        },
+        {"testsuite", "properties", "testcase", "system-out", "system-err"},
     ),
     "testcase": (
-        {"name!", "classname", "time", "assertions", "status", "class", "file", "line"},
+        {"name!", "classname", "time", "group"},
         {"skipped", "error", "failure", "system-out", "system-err"},
     ),
     "failure": ({"type", "message"}, set()),
@@ -180,7 +184,7 @@ def valid(node: ET.Element) -> None:
     attributes, children = SCHEMA[node.tag]
     assert {one[:-1] for one in attributes if one.endswith("!")} <= set(node.attrib)
     assert set(node.attrib) <= {one.rstrip("!") for one in attributes}
-    for name in ("tests", "failures", "errors", "skipped", "line"):
+    for name in ("tests", "failures", "errors", "skipped"):
         assert node.get(name) is None or node.attrib[name].isdigit()
     assert node.get("time") is None or re.fullmatch(r"\d+\.\d+", node.attrib["time"])
     for child in node:
@@ -201,7 +205,8 @@ def test_junit_holds_every_case_and_what_did_not_hold(capsys: pytest.CaptureFixt
     failure = bad.find("failure")
     assert bad.get("name") == 'a "<lean>" & more' and failure is not None
     assert failure.get("message") == "expected wear_s = 61; found 60"
-    assert int(bad.attrib["line"]) == 12
+    assert failure.text is not None and failure.text.splitlines()[-1] == f"{path}:12"
+    assert mine.get("file") == str(path)
 
 
 def test_junit_tells_skipped_cases(tmp_path: Path) -> None:
@@ -209,6 +214,74 @@ def test_junit_tells_skipped_cases(tmp_path: Path) -> None:
     root = ET.fromstring(checking.junit(results))
     valid(root)
     assert root[0].get("skipped") == "1" and root[0][0][0].get("message") == "not here"
+
+
+# --- the page -----------------------------------------------------------------------------------------------------
+
+
+class Page(HTMLParser):
+    """Tags, identifiers, what is referred to, and the text of a page."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.refers: list[str] = []
+        self.open: list[str] = []
+        self.source = path.read_text()
+        self.text = ""
+        self.feed(self.source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.tags.append(tag)
+        if values.get("id"):
+            self.ids.append(values["id"] or "")
+        if tag == "details" and "open" in values:
+            self.open.append(values["id"] or "")
+        for name, value in values.items():
+            self.refers += re.findall(r"url\(([^)]*)\)", value or "")
+            if name in ("href", "xlink:href", "src"):
+                self.refers.append(value or "")
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page_draws_every_case_and_needs_nothing_but_itself(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    text = GOOD + GOOD.replace('"a lean"', "'a \"<lean>\" & more'").replace("is = 60", "is = 61")
+    path, out, kept = suite(tmp_path, text), tmp_path / "page.html", tmp_path / "kept"
+    assert run(["check", str(path), "--case", "a lean", "--jobs", "1", "--save", str(kept)]) == 0
+    arguments = ["--jobs", "1", "--html", str(out), "--against", str(kept)]
+    assert run(["check", str(path), *arguments]) == 1
+    page = Page(out)
+    assert page.tags.count("svg") == page.tags.count("details") == 2
+    assert not {"script", "link", "iframe", "img", "object"} & set(page.tags)
+    # Names of two pictures do not meet, and all that is referred to is in the page.
+    assert len(set(page.ids)) == len(page.ids)
+    assert page.refers and {one.lstrip("#") for one in page.refers} <= set(page.ids), page.refers
+    assert page.open == ["case-2"]
+    words = ('a "<lean>" & more', "wear_s = 61", "1 failed", "1 passed", "What changed since kept", "new", f"{path}:12")
+    for word in words:
+        assert word in page.text, word
+    assert "prefers-color-scheme: dark" in page.source and 'name="viewport"' in page.source
+    # Colours are the page's own: none is left that would not turn with it.
+    drawn = page.source.split("<svg", 1)[1]
+    assert not re.search(r"(?:fill|stroke): #(?!000000)", drawn)
+
+
+def test_the_page_is_the_same_from_one_process_and_from_two(tmp_path: Path) -> None:
+    path = suite(tmp_path, GOOD.replace("seed = 3", "seed = [3, 4]"))
+    for jobs in ("1", "2"):
+        assert run(["check", str(path), "--jobs", jobs, "--html", str(tmp_path / jobs)]) == 0
+    assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
+
+
+def test_a_case_that_is_skipped_stands_in_the_page_with_the_reason() -> None:
+    text = page.render([checking.Result("s", "c", "f.toml:1", checking.SKIPPED, 0.0, why="not <here>")]).decode()
+    assert "not &lt;here&gt;" in text and "<svg" not in text
 
 
 # --- comparing ----------------------------------------------------------------------------------------------------
@@ -233,6 +306,20 @@ def test_changed_settings_are_told_as_moved_events_in_text_and_markdown(
     assert re.search(r"moved +forward buzz LEAN .* \(\+2\.\d\d s\)", shown), shown
     text = page.read_text()
     assert "| mine: a lean | moved | forward buzz LEAN" in text and "→" in text
+
+
+def test_markdown_without_a_saved_run_tells_what_failed(tmp_path: Path) -> None:
+    path, out = suite(tmp_path, GOOD.replace("is = 60", "is = 61").replace("a lean", "a | lean <b>")), tmp_path / "m.md"
+    assert run(["check", str(path), "--jobs", "1", "--markdown", str(out)]) == 1
+    text = out.read_text()
+    assert "1 cases: 1 failed." in text and "| mine: a \\| lean &lt;b> | wear_s = 61 | 60 |" in text
+    assert "change" not in text
+
+
+def test_markdown_stays_short_enough_for_a_comment() -> None:
+    changes = [compare.Change(f"s: {n}", "lost", "forward buzz LEAN at 12.00 s " * 3) for n in range(5000)]
+    text = compare.as_markdown(changes)
+    assert len(text) < 65_536 and "and 4750 more changes." in text
 
 
 def line(t_s: float, event: str = "buzz", **more: Any) -> dict[str, Any]:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import bisect
 import json
-import os
 import signal
-import tempfile
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Sequence
@@ -53,6 +51,8 @@ class Result:
     why: str = ""
     events: tuple[Line, ...] = ()
     summary: Line = field(default_factory=dict)
+    #: the walk drawn, as an SVG element for the page of results; empty unless asked for
+    picture: str = field(default="", compare=False)
 
     @property
     def key(self) -> str:
@@ -81,19 +81,30 @@ def walks(case: suites.Case, options: replay.Options) -> Iterator[replay.Walk]:
         yield replay.walk_of(rows[:, 0], rows[:, 1:], chosen, options)
 
 
-def play(case: suites.Case) -> Result:
-    """Play one case and judge it. What is wrong with its walk fails it; nothing is raised."""
+def play(case: suites.Case, drawn: bool = False) -> Result:
+    """Play one case and judge it. What is wrong with its walk fails it; nothing is raised.
+
+    :param drawn: with its picture
+    """
     if case.walk is None:
         return Result(case.suite, case.name, case.where, SKIPPED, 0.0, why=case.missing)
     began = time.perf_counter()
     pitches: list[tuple[float, float]] = []
     lines: list[Line] = []
     t0_s = 0.0
+    walk: replay.Walk | None = None
+    trace: Any = None
+    if drawn:
+        from walktall_sim import plot
+
+        trace = plot.Trace()
 
     def look(chain: Any) -> None:
         pitches.append((t0_s + chain.n_samples / resample.CHIP_HZ, chain.detector.raw_pitch_cdeg / 100.0))
+        if trace is not None:
+            trace.look(chain)
 
-    watched = any(isinstance(one, suites.Pitch) for one in case.expect)
+    watched = drawn or any(isinstance(one, suites.Pitch) for one in case.expect)
     options = replace(case.options, watch=look) if watched else case.options
     try:
         for played, walk in enumerate(walks(case, options)):
@@ -114,7 +125,8 @@ def play(case: suites.Case) -> Result:
     checks = tuple(_judge(one, told, summary, pitches) for one in case.expect)
     status = PASSED if all(check.held for check in checks) else FAILED
     spent = time.perf_counter() - began
-    return Result(case.suite, case.name, case.where, status, spent, checks, "", tuple(told), summary)
+    picture = plot.element(walk, trace, lines) if drawn and walk is not None and len(trace) > 1 else ""
+    return Result(case.suite, case.name, case.where, status, spent, checks, "", tuple(told), summary, picture)
 
 
 def _renamed(line: Line) -> Line:
@@ -193,18 +205,23 @@ def _leave_interrupts_alone() -> None:
 
 
 def run(
-    cases: Sequence[suites.Case], jobs: int, done: Callable[[Result], None], executor: Executor | None = None
+    cases: Sequence[suites.Case],
+    jobs: int,
+    done: Callable[[Result], None],
+    executor: Executor | None = None,
+    drawn: bool = False,
 ) -> list[Result]:
     """Play all cases; the results in their order.
 
     :param jobs: processes; 1 plays in this one
     :param done: called with each result as it comes, in the order of the cases
     :param executor: plays instead of processes of our own
+    :param drawn: each with its picture
     """
     out: list[Result] = []
     if executor is None and (jobs <= 1 or len(cases) <= 1):
         for case in cases:
-            out.append(play(case))
+            out.append(play(case, drawn))
             done(out[-1])
         return out
     # Fresh processes: a fork would inherit the threads of Polars in whatever state they are.
@@ -213,7 +230,7 @@ def run(
     )
     futures: list[Future[Result]] = []
     try:
-        futures += [own.submit(play, case) for case in cases]
+        futures += [own.submit(play, case, drawn) for case in cases]
         for future in futures:
             out.append(future.result())
             done(out[-1])
@@ -268,6 +285,7 @@ def junit(results: Sequence[Result]) -> bytes:
     root = ET.Element("testsuites", name="walktall-sim check")
     for suite in dict.fromkeys(one.suite for one in results):
         own = [one for one in results if one.suite == suite]
+        files = dict.fromkeys(one.where.rpartition(":")[0] for one in own)
         node = ET.SubElement(
             root,
             "testsuite",
@@ -277,22 +295,20 @@ def junit(results: Sequence[Result]) -> bytes:
             errors="0",
             skipped=str(sum(one.status == SKIPPED for one in own)),
             time=f"{sum(one.seconds for one in own):.3f}",
+            file=clean(", ".join(files)),
         )
         for one in own:
-            file, _, line = one.where.rpartition(":")
             case = ET.SubElement(
                 node,
                 "testcase",
                 name=clean(one.name),
                 classname=f"walktall.{clean(suite)}",
                 time=f"{one.seconds:.3f}",
-                file=clean(file),
-                line=line,
             )
             if one.status == FAILED:
                 text = clean(complaint(one))
                 failure = ET.SubElement(case, "failure", type="expectation", message=text.split("\n")[0])
-                failure.text = text
+                failure.text = f"{text}\n{clean(one.where)}"
             elif one.status == SKIPPED:
                 ET.SubElement(case, "skipped", message=clean(one.why))
     ET.indent(root)
@@ -310,19 +326,3 @@ def saved(results: Sequence[Result]) -> bytes:
         for one in results
     ]
     return ("\n".join([head, *lines]) + "\n").encode()
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is there whole or not at all.
-
-    :raises OSError: it cannot be written
-    """
-    handle, temporary = tempfile.mkstemp(prefix="." + path.name, dir=path.absolute().parent)
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(data)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -367,7 +367,10 @@ def check(
     ] = None,
     markdown: Annotated[
         Path | None,
-        typer.Option("--markdown", metavar="FILE", help="Write what changed for a pull request (with --against)."),
+        typer.Option("--markdown", metavar="FILE", help="Also write what failed and what changed, for a pull request."),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Also write one page with a picture of each case.")
     ] = None,
     case: Annotated[
         list[str] | None, typer.Option("--case", metavar="TEXT", help="Only cases with this in their name.")
@@ -379,14 +382,17 @@ def check(
     """Play suites of walks and judge what the clip makes of them; 1 when an expectation does not hold."""
     if jobs is not None and jobs < 1:
         raise UsageError(f"--jobs {jobs}: must be 1 or more")
-    if markdown is not None and against is None:
-        raise UsageError("--markdown needs --against")
-    for out in (junit, save, markdown):
+    for out in (junit, save, markdown, html):
         if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
             raise UsageError(f"{out}: cannot be written there")
     with _input_errors():
         from walktall_sim import checking, compare, suites
         from walktall_sim.replay import dumps
+        from walktall_sim.whole import write_whole
+
+        if html is not None:
+            # What is not installed is said before anything is played.
+            from walktall_sim import page, plot  # noqa: F401
 
         try:
             files = list(dict.fromkeys(file for one in suite for file in suites.find(one)))
@@ -413,7 +419,7 @@ def check(
                 if json:
                     print(dumps(checking.as_json(result)), flush=True)
 
-            results = checking.run(cases, jobs or os.cpu_count() or 1, done)
+            results = checking.run(cases, jobs or os.cpu_count() or 1, done, drawn=html is not None)
         changes = compare.compare(before, results) if before is not None else None
         if json:
             if changes is not None:
@@ -429,12 +435,14 @@ def check(
         wanted: dict[Path | None, bytes] = {
             junit: checking.junit(results),
             save: checking.saved(results),
-            markdown: compare.as_markdown(changes or []).encode(),
+            markdown: compare.as_markdown(changes, results).encode(),
         }
+        if html is not None:
+            wanted[html] = page.render(results, changes, against.name if against is not None else "")
         for path, data in wanted.items():
             if path is not None:
                 try:
-                    checking.write_whole(path, data)
+                    write_whole(path, data)
                 except OSError as error:
                     raise UsageError(f"{path}: cannot be written ({error.strerror})") from None
     if any(one.status == checking.FAILED for one in results):

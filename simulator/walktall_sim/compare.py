@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from walktall_sim.checking import SKIPPED, Result
+from walktall_sim.checking import FAILED, PASSED, SKIPPED, Result, totals
 from walktall_sim.replay import Line
 
 FAR_S = 30.0
@@ -160,19 +160,55 @@ def as_text(changes: Sequence[Change]) -> str:
     return "\n".join(out)
 
 
-def as_markdown(changes: Sequence[Change]) -> str:
-    """The changes for a pull request."""
+# A comment on a pull request holds 65,536 characters.
+_MOST_ROWS = 250
+
+
+def as_markdown(changes: Sequence[Change] | None, results: Sequence[Result] = ()) -> str:
+    """How the cases stand and what changed, for a pull request or a job's summary; None: nothing was compared."""
+    out = ["### Detector check", ""]
+    if results:
+        counts = totals(results)
+        words = [f"{counts[status]} {status}" for status in (FAILED, PASSED, SKIPPED) if counts[status]]
+        out += [f"{counts['cases']} cases: {', '.join(words)}.", ""]
+        failed = [one for one in results if one.status == FAILED]
+        if failed:
+            out += ["| failed case | expected | found |", "| --- | --- | --- |"]
+            rows = [
+                (one.key, check.expected, check.found or one.why)
+                for one in failed
+                for check in one.checks
+                if not check.held
+            ]
+            out += _rows(rows, "failed expectations")
+            out.append("")
+    if changes is None:
+        return "\n".join(out).rstrip("\n") + "\n"
     if not changes:
-        return "### Detector check\n\nNo change in any case.\n"
-    out = ["### Detector check", "", f"{_counted(changes)}.", "", "| case | change | |", "| --- | --- | --- |"]
-    case = None
+        return "\n".join([*out, "No change in any case.", ""])
+    out += [f"{_counted(changes)}.", "", "| case | change | |", "| --- | --- | --- |"]
+    told = []
     for change in changes:
-        shown = "" if change.case == case else change.case.replace("|", "\\|")
-        case = change.case
         kind = f"**{change.kind}**" if change.kind in ("gained", "lost", "status") else change.kind
-        text = change.text.replace("->", "→").replace("|", "\\|")
-        out.append(f"| {shown} | {kind} | {text} |")
-    return "\n".join(out) + "\n"
+        told.append((change.case, kind, change.text.replace("->", "→")))
+    return "\n".join([*out, *_rows(told, "changes")]) + "\n"
+
+
+def _rows(rows: Sequence[tuple[str, str, str]], what: str) -> list[str]:
+    """Rows of a table, the first cell only where it changes."""
+    out: list[str] = []
+    last = None
+    for first, *rest in rows[:_MOST_ROWS]:
+        shown = ["" if first == last else first, *rest]
+        last = first
+        out.append("| " + " | ".join(_cell(text) for text in shown) + " |")
+    if len(rows) > _MOST_ROWS:
+        out += ["", f"and {len(rows) - _MOST_ROWS} more {what}."]
+    return out
+
+
+def _cell(text: str) -> str:
+    return text.replace("\n", " ").replace("|", "\\|").replace("<", "&lt;")
 
 
 def _counted(changes: Sequence[Change]) -> str:

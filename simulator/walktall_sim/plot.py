@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from walktall import events
 
 from walktall_sim import replay, resample, turn
-from walktall_sim.checking import write_whole
 from walktall_sim.replay import Line, Options, ReplayError, Walk
+from walktall_sim.whole import write_whole
 
 KINDS = (".svg", ".png")
 _PNG_DPI = 160
@@ -37,7 +37,7 @@ _INK, _GREY = "#222222", "#777777"
 _CLASSES: dict[str, tuple[str, str]] = {
     "good": ("#CDE9DD", ""),
     "forward": (_RED, ""),
-    "back": (_BLUE, ""),
+    "back": (_BLUE, "||||"),
     "side": ("#CC79A7", ""),
     "still": ("#EEEEEE", ""),
     "bend": ("#F0E442", ""),
@@ -49,11 +49,31 @@ _CLASSES: dict[str, tuple[str, str]] = {
     "snoozed": ("#DDDDDD", "...."),
     "off_body": ("#DDDDDD", "\\\\\\\\"),
 }
+# Beyond these only bends go, and a scale that held them would flatten what is judged: they are cut off, with a number.
+_TOP_DEG, _BOTTOM_DEG = 40.0, -30.0
+# In a page that is light or dark, colours are the page's (`walktall_sim.page`).
+_THEMED = {
+    _INK: "ink",
+    _GREY: "grey",
+    "#CCCCCC": "grid",
+    _RED: "forward",
+    _BLUE: "back",
+    _ORANGE: "hold",
+    _GREEN: "recovered",
+    "#CDE9DD": "good",
+    "#EEEEEE": "still",
+    "#DDDDDD": "out",
+    "#FFFFFF": "paper",
+    "#CC79A7": "side",
+    "#F0E442": "bend",
+    "#56B4E9": "jog",
+}
 _STYLE: Any = {
     "svg.hashsalt": "walktall",
     "svg.fonttype": "none",
     "font.size": 9.0,
     "font.family": "sans-serif",
+    "text.color": _INK,
     "axes.edgecolor": _GREY,
     "axes.labelcolor": _INK,
     "axes.spines.top": False,
@@ -150,11 +170,28 @@ def picture(walk: Walk, trace: Trace, lines: list[Line], title: str, kind: str) 
         raise ReplayError("--plot: the walk is too short for a picture")
     with mpl.rc_context(_STYLE):
         figure = _draw(walk, trace, lines, title)
+        if kind == "svg":
+            return _svg(figure, title)
         out = io.BytesIO()
-        if kind == "png":
-            figure.savefig(out, format="png", dpi=_PNG_DPI)
-            return out.getvalue()
-        figure.savefig(out, format="svg", metadata={"Date": None, "Title": title})
+        figure.savefig(out, format="png", dpi=_PNG_DPI)
+        return out.getvalue()
+
+
+def element(walk: Walk, trace: Trace, lines: list[Line]) -> str:
+    """The picture as an SVG element for a page: narrow enough for a telephone, in the page's own colours."""
+    with mpl.rc_context(_STYLE):
+        text = _svg(_draw(walk, trace, lines, None), None).decode()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, count=1, flags=re.DOTALL)
+    for colour, name in _THEMED.items():
+        text = re.sub(colour, f"var(--{name})", text, flags=re.IGNORECASE)
+    return text
+
+
+def _svg(figure: Figure, title: str | None) -> bytes:
+    out = io.BytesIO()
+    metadata = {"Date": None} if title is None else {"Date": None, "Title": title}
+    figure.savefig(out, format="svg", metadata=metadata, transparent=title is None)
     text = out.getvalue().decode()
     # Names of clip paths come from addresses in memory: number them in their order instead.
     for number, name in enumerate(dict.fromkeys(re.findall(r'id="(p[0-9a-f]{10})"', text))):
@@ -163,8 +200,10 @@ def picture(walk: Walk, trace: Trace, lines: list[Line], title: str, kind: str) 
     return ("\n".join(line.rstrip() for line in text.splitlines()) + "\n").encode()
 
 
-def _draw(walk: Walk, trace: Trace, lines: list[Line], title: str) -> Figure:
-    figure = Figure(figsize=(10.0, 6.4), layout="constrained")
+def _draw(walk: Walk, trace: Trace, lines: list[Line], title: str | None) -> Figure:
+    """The figure; without a title the small one that stands in a page below its own heading."""
+    small = title is None
+    figure = Figure(figsize=(5.2, 4.6) if small else (10.0, 6.4), layout="constrained")
     rows = figure.subplots(4, 1, sharex=True, height_ratios=[5.0, 0.55, 1.5, 1.5])
     pitch, bands, hold, steps = rows
     t0_s = walk.source.t0_s
@@ -175,8 +214,8 @@ def _draw(walk: Walk, trace: Trace, lines: list[Line], title: str) -> Figure:
     def line(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return np.insert(t, broken, np.nan), np.insert(values, broken, np.nan)
 
-    many = len(trace) > _MANY
-    _draw_pitch(pitch, walk, trace, lines, line, many)
+    many = len(trace) > _MANY and not small
+    _draw_pitch(pitch, walk, trace, lines, line, many, small)
     used = _draw_bands(bands, t, trace.column(2).astype(int))
     hold.fill_between(*line(100.0 * trace.column(1)), color=_ORANGE, alpha=0.55, linewidth=0.0, rasterized=many)
     hold.plot(*line(100.0 * trace.column(1)), color=_INK, linewidth=0.8, rasterized=many)
@@ -198,17 +237,19 @@ def _draw(walk: Walk, trace: Trace, lines: list[Line], title: str) -> Figure:
     for at_s, _ in _buzzes(lines):
         hold.axvline(at_s, color=_RED, linewidth=1.0)
     steps.set_xlim(t0_s, t[-1])
-    steps.xaxis.set_major_locator(MaxNLocator(10, steps=[1, 1.5, 2, 3, 6, 10]))
+    steps.xaxis.set_major_locator(MaxNLocator(6 if small else 10, steps=[1, 1.5, 2, 3, 6, 10]))
     steps.xaxis.set_major_formatter(FuncFormatter(lambda at_s, _: _clock(at_s)))
     steps.set_xlabel("time, h:mm:ss" if t[-1] >= 3600.0 else "time, m:ss")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold", color=_INK)
-    pitch.set_title(_told(lines), loc="left", fontsize=9, color=_INK, pad=18)
+    if title is not None:
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold", color=_INK)
+        pitch.set_title(_told(lines), loc="left", fontsize=9, color=_INK, pad=18)
     patches = [
         Patch(facecolor=_CLASSES[name][0], hatch=_CLASSES[name][1], edgecolor=_GREY, linewidth=0.4, label=_words(name))
         for name in _CLASSES
         if name in used
     ]
-    figure.legend(handles=patches, loc="outside lower center", ncols=min(len(patches), 10), frameon=False, fontsize=8.5)
+    columns = min(len(patches), 5 if small else 10)
+    figure.legend(handles=patches, loc="outside lower center", ncols=columns, frameon=False, fontsize=8.5)
     return figure
 
 
@@ -219,13 +260,14 @@ def _draw_pitch(
     lines: list[Line],
     line: Callable[[NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.float64]]],
     many: bool,
+    small: bool,
 ) -> None:
     t = walk.source.t0_s + trace.seconds
     values = trace.column(0)
     on, off, back_on, back_off = trace.limits_deg
     low = min(float(values.min()), back_on) - 3.0
     high = max(float(values.max()), on) + 4.0
-    low, high = max(low, -95.0), min(high, 95.0)
+    low, high = _cut(axes, t, values, min(low, back_on - 3.0), max(high, on + 4.0))
     axes.axhspan(on, 180.0, color=_RED, alpha=0.07, linewidth=0.0)
     axes.axhspan(-180.0, back_on, color=_BLUE, alpha=0.07, linewidth=0.0)
     axes.axhline(0.0, color=_GREY, linewidth=0.6)
@@ -237,7 +279,7 @@ def _draw_pitch(
     ):
         axes.axhline(limit, color=colour, linewidth=0.9, linestyle=style)
         axes.annotate(
-            text,
+            f"{limit:g}°".replace("-", "−") if small else text,
             (1.0, limit),
             xycoords=("axes fraction", "data"),
             xytext=(4, 0),
@@ -286,6 +328,27 @@ def _draw_pitch(
     if any(one["event"] == "slip" for one in lines):
         marks.append(axes.plot([], [], marker="x", markersize=6, color=_INK, linestyle="", label="slip")[0])
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.13), ncols=5, fontsize=8, frameon=False, borderaxespad=0.0)
+
+
+def _cut(
+    axes: Any, t: NDArray[np.float64], values: NDArray[np.float64], low: float, high: float
+) -> tuple[float, float]:
+    """The limits of the scale; what goes beyond is told by a number where it leaves the picture."""
+    top = _TOP_DEG if high > _TOP_DEG + 8.0 else high
+    bottom = _BOTTOM_DEG if low < _BOTTOM_DEG - 8.0 else low
+    apart_s = (t[-1] - t[0]) / 14.0
+    for beyond, edge, place, sign in ((values > top, top, "top", 1.0), (values < bottom, bottom, "bottom", -1.0)):
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], beyond.astype(np.int8), [0]])))
+        last_s = -np.inf
+        for begin, end in zip(edges[::2], edges[1::2], strict=True):
+            at = int(begin + np.argmax(sign * values[begin:end]))
+            if t[at] - last_s >= apart_s:
+                text = f" to {values[at]:.0f}°".replace("-", "−")
+                axes.annotate(
+                    text, (t[at], edge), xytext=(3, -2 * sign), textcoords="offset points", va=place, fontsize=8
+                )
+                last_s = float(t[at])
+    return bottom, top
 
 
 def _draw_bands(axes: Any, t: NDArray[np.float64], classes: NDArray[np.int_]) -> set[str]:

@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 JOBS ?= auto
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench bench-detector bench-device drive venv pictures clean
+.PHONY: help demo test lint bench bench-detector bench-device drive venv pictures case docs clean
 
 help:
 	@echo "make demo      generate a walk, play it through the virtual board, download it, print the report"
@@ -18,6 +18,8 @@ help:
 	@echo "make bench-device  what the firmware costs: heap, time, beside reading the sensor by Adafruit's driver"
 	@echo "make drive     what belongs on the board's drive, in build/drive"
 	@echo "make pictures  the documents' pictures anew, from real output"
+	@echo "make docs      the documentation site, in build/docs"
+	@echo "make case      the case's parts for printing, in docs/case"
 	@echo "make venv      the environment for development, in $(VENV)"
 	@echo "make clean     remove all that make has made"
 
@@ -73,6 +75,17 @@ pictures: $(VENV)/.dev
 	@$(BIN)/python scripts/picture.py
 	@$(BIN)/python scripts/captures.py
 
+# The case's parts and their picture, from case/collar_case.py; in an environment of its own, because build123d is large.
+case:
+	@test -x .venv-case/bin/python || $(PYTHON) -m venv .venv-case
+	@.venv-case/bin/python -m pip install -qq 'build123d>=0.9'
+	@.venv-case/bin/python case/collar_case.py
+
+# The documentation site, to be read from the disk. Warnings are errors.
+docs: $(VENV)/.dev
+	@$(BIN)/python -m sphinx --fail-on-warning --keep-going -q -b html -d build/doctrees docs build/docs
+	@echo "build/docs/index.html"
+
 clean:
-	@rm -rf $(VENV) dist build tests/vm/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) .venv-case dist build tests/vm/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

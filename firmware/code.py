@@ -308,7 +308,8 @@ def _make_device(profile, motor, shared, retained, maintenance):
         reset_reason=_reset_reason(),
         random_bytes=os.urandom,
         source_folder="/lib/walktall",
-        may_restart=not maintenance,
+        may_restart=True,
+        maintenance=maintenance,
         last_error=told,
     )
     if retained.crash_loop:
@@ -317,7 +318,7 @@ def _make_device(profile, motor, shared, retained, maintenance):
 
 
 def _run(device, retained, watchdog):
-    """Turn by turn, until a restart into maintenance is asked for."""
+    """Turn by turn, until a restart into maintenance, or out of it, is asked for."""
     well_s = device.uptime_s() + _WELL_S
     restart_at = None
     while True:
@@ -364,7 +365,8 @@ def main():
         _run(device, retained, watchdog)
         device.end_session(0, False, True)
         _stop(motor)
-        retained.ask_maintenance()
+        if not maintenance:  # else the host has done with the drive, and it is Python's again
+            retained.ask_maintenance()
         microcontroller.reset()
     except Exception as fault:
         _stop(motor)

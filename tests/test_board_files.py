@@ -535,6 +535,16 @@ def test_a_maintenance_boot_is_asked_for_over_serial_and_happens_once(desk: Call
     assert one.count("remount") == 2
 
 
+def test_in_a_maintenance_boot_the_same_request_gives_the_drive_back(desk: Callable[..., Desk]) -> None:
+    one = desk()
+    one.readonly = True
+    one.port.host.open()
+    one.port.host.write(wire.encode(wire.MAINTENANCE, 1))
+    assert isinstance(one.work(20), Reset)
+    one.run("boot.py")
+    assert one.count("remount") == 1
+
+
 @pytest.mark.parametrize("board_id", [XIAO, PICO])
 def test_a_haptic_driver_chip_shares_the_sensors_bus_where_it_has_to(
     desk: Callable[..., Desk], board_id: str, monkeypatch: pytest.MonkeyPatch

@@ -37,7 +37,7 @@ from . import buzz as z
 from . import events as e
 from . import journal as j
 from . import records as r
-from . import settings as s
+from . import limits as s
 from . import wire as w
 from .chain import Chain
 from .link import Link
@@ -114,7 +114,8 @@ class Device:
     :param int reset_reason: as HELLO tells it
     :param random_bytes: as `os.urandom`, for the ids drawn at a format
     :param str source_folder: where this package's files lie, for the self-test; "" = not known
-    :param bool may_restart: True where `code.py` restarts into maintenance when `restart_wanted` is set
+    :param bool may_restart: True where `code.py` restarts when `restart_wanted` is set: worn into maintenance, and back
+    :param bool maintenance: True where this boot gave the drive to the computer
     """
 
     def __init__(
@@ -136,6 +137,7 @@ class Device:
         random_bytes=_no_random,
         source_folder="",
         may_restart=False,
+        maintenance=False,
         last_error="",
     ):
         self._imu = imu
@@ -155,6 +157,7 @@ class Device:
         self._selftest = None
         self._selftest_status = w.SELFTEST_RUNNING
         self._may_restart = may_restart
+        self._maintenance = maintenance
         self.restart_wanted = False
         #: Exceptions and sensor faults since the boot, and the last one in a few words.
         self.errors = 0
@@ -541,7 +544,7 @@ class Device:
                     self._open_session()
             else:
                 self._count_silence(now_ms)
-            self._retry_ms = self._retry_ms * 2 if self._retry_ms < _RETRY_MAX_MS else _RETRY_MAX_MS
+            self._retry_ms = min(self._retry_ms * 2, _RETRY_MAX_MS)
             self._due_ms = ticks_add(now_ms, self._retry_ms)
             return
         self._sensor_ok = True
@@ -948,7 +951,7 @@ class Device:
             flags |= w.HF_SNOOZED
         if not self._sensor_ok and not self.off:
             flags |= w.HF_SENSOR_FAULT
-        if self.restart_wanted:
+        if self._maintenance:
             flags |= w.HF_MAINTENANCE
         values[w.H_FLAGS] = flags
         values[w.H_BOARD] = self._board_name
@@ -1113,7 +1116,7 @@ class Device:
         self.chain.mark()
 
     def maintenance(self):
-        """True when `code.py` will restart with the drive given to the computer."""
+        """True when `code.py` will restart: the drive goes to the computer, or comes back in a maintenance boot."""
         if self._may_restart:
             self.restart_wanted = True
         return self._may_restart

@@ -21,7 +21,7 @@ The device hands itself in as ``handler``. It has
                                  8 bytes of vector digest and 8 of source digest are filled in
 ``live(on)``                     live data wanted, or not any more: see :meth:`Link.push_live`
 ``mark()``                       a mark of discomfort
-``maintenance()``                True when the next boot will give the drive to the computer
+``maintenance()``                True when it restarts, and the drive changes hands
 ``trace``                        the second-by-second ring, or None: ``ring_id``, ``layout``, ``first_block``,
                                  ``next_block``, ``capacity``, ``torn``, ``fault``, ``wiping``, ``wipe()`` and
                                  ``read_into(block, offset, buf)``: bytes copied, 0 where the block cannot be read
@@ -39,7 +39,7 @@ It decides nothing about posture and keeps nothing: ``journal`` does.
 """
 
 from . import records as r
-from . import settings as s
+from . import limits as s
 from . import wire as w
 from .journal import (
     ACK_OK,

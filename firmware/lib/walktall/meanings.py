@@ -141,7 +141,7 @@ HELLO_FLAGS = {
     "settings_defaulted": "damaged settings were replaced by defaults",
     "sensor_fault": "the sensor does not answer",
     "unsaved": "something waits for its commit",
-    "maintenance": "the next boot gives the drive to the computer",
+    "maintenance": "this boot gave the drive to the computer",
     "snoozed": "snoozed",
     "store_fault": "the last bank written did not read back as written",
     "trace_fault": "no trace is kept: its file cannot be made, read or written",

@@ -4,6 +4,10 @@ Nothing here decides anything: the board wires sensor, bus, motor pin, flash, po
 modules that run on the clip, turns ``Device.poll()``, and lets time pass until ``Device.wait_ms()`` says that something
 is due. It is deterministic: same source, same script, same edges, bytes and events.
 
+A hang is ``Hang``, raised by whatever stands in for the code that does not come back: the motor goes on as it was, time
+passes, and the watchdog, armed and fed as ``code.py`` does it, resets the board. Where it is not armed the board hangs
+until ``restart``.
+
 Its life is a board's: ``boot`` after power comes, ``restart`` (RAM is lost, flash stays), ``power_cut`` between two
 operations of the flash, or a ``flash.Cut`` planned in the middle of one, which leaves ``step`` as ``flash.PowerCut``.
 
@@ -37,6 +41,43 @@ from walktall_sim.serialport import DevicePort, MemoryPort
 TURN_US = 100
 """What one turn of the loop is taken to cost; without it a turn that is due at once would stop time."""
 DRIVE_SECTORS = 256
+WATCHDOG_S = 6.0
+"""``code.py``'s ``_WATCHDOG_S``; a test holds them together."""
+RESET_S = 4.0
+"""From a reset to the device's first turn: a second before CircuitPython runs anything (facts), and three for the imports,
+which is a guess: no board was timed."""
+
+
+RESET_WATCHDOG = 6
+"""As ``code.py`` numbers ``microcontroller.ResetReason``."""
+
+
+class Hang(BaseException):
+    """The code does not come back. No handler of the firmware may catch it."""
+
+
+class Watchdog:
+    """``microcontroller.watchdog`` in RESET mode, and when ``code.py`` arms and feeds it.
+
+    :param clock: the board's
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.timeout_s = WATCHDOG_S
+        self.armed = False
+        self.fed_us = 0
+        self.n_resets = 0
+
+    def feed(self, may_arm: bool) -> None:
+        """The program is alive; the first time that it may, it arms the watchdog."""
+        self.armed = self.armed or may_arm
+        self.fed_us = self._clock.now_us
+
+    @property
+    def due_us(self) -> int:
+        """When it bites unless it is fed."""
+        return self.fed_us + int(self.timeout_s * US_PER_S)
 
 
 @contextmanager
@@ -179,6 +220,8 @@ class VirtualBoard:
                 self.files.create(bank, hw_banks.FILE_SIZE, skew_blocks=1)
         # Port.
         self.port: DevicePort = MemoryPort(self.clock, self.step) if port is None else port
+        self.watchdog = Watchdog(self.clock)
+        self.hung = False
         self.imu: Any = None
         self.device: Any = None
         self.powered = False
@@ -195,6 +238,8 @@ class VirtualBoard:
         :raises flash.PowerCut: planned while the journal is made
         """
         self._sensor_off()
+        self.hung = False
+        self.watchdog.armed = False
         self.flash_power.is_on = True
         self.powered = True
         self.clock.sleep(0.01)
@@ -299,11 +344,16 @@ class VirtualBoard:
         :raises flash.PowerCut: a planned one; the board is off then
         """
         clock = self.clock
-        if self.device is None:
+        if self.device is None or self.hung:
             clock.sleep(0.001)
             return
         try:
-            self.device.poll()
+            try:
+                self.device.poll()
+            except Hang:
+                self._hang()
+                return
+            self.watchdog.feed(not self.supply.usb)
             if self.drive.flush_due_us is not None:
                 self.drive.tick()
         except flash.PowerCut:
@@ -314,6 +364,19 @@ class VirtualBoard:
         if wait_ms > 0:
             # Up to the edge of the millisecond, as the device's own clock counts them.
             clock.sleep((wait_ms * 1000 - clock.now_us % 1000) / US_PER_S)
+
+    def _hang(self) -> None:
+        """The program stands still: every output stays as it is, until the watchdog bites."""
+        self.hung = True
+        if not self.watchdog.armed:
+            return
+        wait_us = self.watchdog.due_us - self.clock.now_us
+        if wait_us > 0:
+            self.clock.sleep(wait_us / US_PER_S)
+        self.watchdog.n_resets += 1
+        self._drop_ram()  # pins float: the motor's gate is pulled down
+        self.clock.sleep(RESET_S)
+        self.boot(RESET_WATCHDOG)
 
     def run_until(self, t_s: float) -> None:
         """Run until the board's clock shows ``t_s`` seconds.

@@ -1,8 +1,10 @@
 """`make drive`: the content of the board's drive, ready to be copied, in build/drive.
 
-Our files as they lie in firmware/, and the libraries of firmware/requirements.txt in exactly the versions pinned there:
-their .py files as their packages were published, each held against the hash that the package tells, and their licences.
-Nothing else. What only a computer imports is left out, and so is requirements.txt itself.
+Our files as they lie in firmware/, and the libraries of firmware/requirements.txt in exactly the versions pinned there,
+from vendor/: their .py files as their packages were published, each held against the package installed here and the
+hash that it tells, and their licences. Nothing else. What only a computer imports is left out, and so is
+requirements.txt itself. It is the list of `walktall install`. After a change of a pin, `scripts/drive.py --vendor`
+fetches vendor/ anew.
 
 The folder is made anew each time, beside the old one, and takes its place when it is whole.
 """
@@ -15,14 +17,14 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 
-from walktall.selftest import HOST_ONLY
+from walktall_host import drive as walktall_drive
+from walktall_host.drive import LICENSES, blocks_bytes
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRMWARE = ROOT / "firmware"
 OUT = ROOT / "build" / "drive"
-LICENSES = PurePosixPath("lib/licenses")
-# FAT12 on 2 MiB has clusters of one block of 512 bytes; a folder takes at least one.
-BLOCK_BYTES = 512
+VENDOR = ROOT / "vendor"
+OURS = "walktall"
 # The smallest drive of the boards: Raspberry Pi Pico, 1 MiB of its 2 MiB of flash. The banks and a spare quarter fit.
 SIZE_MAX_BYTES = 640 * 1024
 
@@ -88,43 +90,48 @@ def library(name: str, version: str) -> Iterator[tuple[PurePosixPath, bytes]]:
         raise Refused(f"{name}: {licences} licences where there should be one")
 
 
-def our_files() -> Iterator[tuple[PurePosixPath, bytes]]:
-    """Paths on the drive and contents of our own files."""
-    for path in FIRMWARE.rglob("*"):
-        relative = path.relative_to(FIRMWARE)
-        if path.is_dir() or "__pycache__" in relative.parts or relative.name == "requirements.txt":
-            continue
-        if relative.parts[:2] == ("lib", "walktall") and relative.name in HOST_ONLY:
-            continue
-        yield PurePosixPath(relative.as_posix()), path.read_bytes()
-    yield LICENSES / "walktall.txt", (ROOT / "LICENSE").read_bytes()
+def pinned() -> dict[PurePosixPath, bytes]:
+    """The pinned libraries as they are published, by their paths on the drive.
+
+    :raises Refused: see `library`
+    """
+    return dict(
+        entry
+        for name, version in pins((FIRMWARE / "requirements.txt").read_text()).items()
+        for entry in library(name, version)
+    )
 
 
 def content() -> dict[PurePosixPath, bytes]:
-    """Everything that belongs on the drive, by path, in order.
+    """Everything that belongs on the drive, by path, in order: the list of `walktall install`.
 
-    :raises Refused: see `library`; or two sources give the same path, or a module is not Python
+    :raises Refused: see `library`; or vendor/ holds something else, or a module is not Python
     """
-    found: dict[PurePosixPath, bytes] = {}
-    sources = [our_files()]
-    sources += [library(name, version) for name, version in pins((FIRMWARE / "requirements.txt").read_text()).items()]
-    for source in sources:
-        for path, data in source:
-            if path in found:
-                raise Refused(f"{path} comes twice")
-            if path.suffix == ".py":
-                try:
-                    compile(data, str(path), "exec", dont_inherit=True)
-                except (SyntaxError, ValueError) as fault:
-                    raise Refused(f"{path}: {fault}") from None
-            found[path] = data
-    return dict(sorted(found.items()))
+    files = walktall_drive.content()
+    libraries = pinned()
+    for path, data in files.items():
+        ours = path.parts[0] != "lib" or path.parts[1] == OURS or path == LICENSES / "walktall.txt"
+        if not ours and libraries.pop(path, None) != data:
+            raise Refused(f"vendor/{path.relative_to('lib')} is not as published: run `{__file__} --vendor`")
+        if path.suffix == ".py":
+            try:
+                compile(data, str(path), "exec", dont_inherit=True)
+            except (SyntaxError, ValueError) as fault:
+                raise Refused(f"{path}: {fault}") from None
+    if libraries:
+        raise Refused(f"{next(iter(libraries))} is missing from vendor/: run `{__file__} --vendor`")
+    return files
 
 
-def blocks_bytes(files: dict[PurePosixPath, bytes]) -> int:
-    """What files and folders take on a FAT of 512-byte clusters."""
-    folders = {parent for path in files for parent in path.parents if parent != PurePosixPath(".")}
-    return sum(-(-len(data) // BLOCK_BYTES) for data in files.values()) * BLOCK_BYTES + len(folders) * BLOCK_BYTES
+def vendor() -> int:
+    """Bring vendor/ to what firmware/requirements.txt pins; how many files."""
+    files = pinned()
+    shutil.rmtree(VENDOR, ignore_errors=True)
+    for path, data in files.items():
+        target = VENDOR / path.relative_to("lib")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    return len(files)
 
 
 def write(files: dict[PurePosixPath, bytes], out: Path) -> None:
@@ -162,4 +169,7 @@ def main(out: Path = OUT) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    if sys.argv[1:] == ["--vendor"]:
+        print(f"vendor: {vendor()} files")
+    else:
+        raise SystemExit(main())

@@ -64,6 +64,23 @@ def test_wheel_carries_the_suites_that_check_names(names: list[str]) -> None:
     assert {"walktall_sim/suites/made.toml", "walktall_sim/suites/people.toml"} <= set(names)
 
 
+def test_wheel_carries_what_belongs_on_a_drive_and_the_libraries_licences(wheel: Path, names: list[str]) -> None:
+    """`walktall install` needs no checkout: our root files and the pinned libraries lie in it, byte for byte."""
+    from walktall_host import drive
+
+    with zipfile.ZipFile(wheel) as archive:
+        for path, data in drive.content().items():
+            name = path.as_posix()
+            if path.parts[:2] == ("lib", "walktall"):
+                inside = name.removeprefix("lib/")
+            elif path == drive.LICENSES / "walktall.txt":
+                inside = "walktall_host/on_drive/LICENSE"
+            else:
+                inside = f"walktall_host/on_drive/{name}"
+            assert archive.read(inside) == data, name
+    assert sum(name.startswith("walktall_host/on_drive/lib/licenses/") for name in names) == 4
+
+
 def test_wheel_carries_its_licence(names: list[str], metadata: email.message.Message) -> None:
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
     assert metadata["License-Expression"] == "MIT"

@@ -12,15 +12,13 @@ release = re.search(r'__version__ = "([^"]+)"', (_ROOT / "firmware/lib/walktall/
 version = release
 
 extensions = ["myst_parser"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "case/*.stl"]
 source_suffix = {".md": "markdown"}
 master_doc = "index"
 
 # Headings as link targets (`#section`), as GitHub makes them: the same files are read there.
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence", "attrs_inline"]
-# Links to files outside docs/ (the README, sources) lead into the repository; here they are shown as downloads or text.
-suppress_warnings = ["myst.xref_missing"] if False else []
 
 html_theme = "furo"
 html_title = "Walktall"
@@ -34,6 +32,10 @@ html_theme_options = {
     "dark_css_variables": {"color-brand-primary": "#6cb6ff", "color-brand-content": "#6cb6ff"},
     "source_repository": "",
 }
-# No fonts, scripts or badges from elsewhere.
-html_use_opensearch = ""
-nitpicky = False
+
+
+def setup(app):  # type: ignore[no-untyped-def]
+    """The protocol's example bytes are a language of their own: to be shown as they are."""
+    from pygments.lexers.special import TextLexer
+
+    app.add_lexer("frame", TextLexer)

@@ -38,7 +38,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class InOrder(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             path = nodeid.split("::")[0]
-            return path if path in IN_ORDER else nodeid
+            return path if path in IN_ORDER or path.endswith(".md") else nodeid
 
     return InOrder(config, log)
 

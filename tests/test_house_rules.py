@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from walktall.selftest import HOST_ONLY
 
 ROOT = Path(__file__).resolve().parent.parent
 WALKTALL = ROOT / "firmware" / "lib" / "walktall"
@@ -17,8 +18,8 @@ SIM = ROOT / "simulator" / "walktall_sim"
 # Imports run one way: a module of `walktall` may import only from layers below its own.
 LAYERS = (
     {"fixmath", "ticks", "events", "retained"},
-    {"records", "settings"},
-    {"wire", "meanings", "tilt", "gait", "calibrate", "buttons", "supply", "coach"},
+    {"records", "limits"},
+    {"wire", "settings", "meanings", "tilt", "gait", "calibrate", "buttons", "supply", "coach"},
     {"detector"},
     {"buzz", "session"},
     {"chain", "journal", "trace"},
@@ -94,6 +95,16 @@ def test_imports_run_one_way(path: Path) -> None:
 
 def test_imports_inside_walktall_are_relative() -> None:
     assert absolute(sources(WALKTALL), "walktall") == {}
+
+
+def test_no_board_module_imports_what_boards_lack() -> None:
+    """Names, units, words and text are for the host: on a board they would take a sixth of the heap."""
+    host_only = {name.removesuffix(".py") for name in HOST_ONLY}
+    assert host_only < set(LAYER_OF)
+    for path in [*sources(WALKTALL), *(ROOT / "firmware").glob("*.py")]:
+        if path.stem not in host_only:
+            names = siblings(path) | {name.split(".")[1] for name in imported(path) if name.startswith("walktall.")}
+            assert not names & host_only, f"{path.name} imports {names & host_only}"
 
 
 def test_hw_is_imported_only_by_code_boards_and_the_simulators_board() -> None:

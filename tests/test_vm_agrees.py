@@ -1,12 +1,13 @@
 """Every pure module gives the same under MicroPython, with the board's 31-bit small ints, as under CPython."""
 
 import pytest
+from walktall.selftest import HOST_ONLY
 
 from tests.vm.machine import EXERCISES, FIRMWARE_LIB, Machine
 
 NAMES = sorted(path.stem for path in EXERCISES.glob("exercise_*.py"))
-# `boards` names pins and imports `hw`, which needs CircuitPython's own modules; `meanings` is text for the host alone.
-NOT_PURE = {"__init__", "boards", "meanings"}
+# `boards` names pins and imports `hw`, which needs CircuitPython's own modules; some are for the host alone.
+NOT_PURE = {"__init__", "boards", *(name.removesuffix(".py") for name in HOST_ONLY)}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -12,7 +12,7 @@ from array import array
 from . import buzz as b
 from . import calibrate as c
 from . import events as e
-from . import settings as s
+from . import limits as s
 from .coach import Coach
 from .detector import Detector
 from .gait import Gait

@@ -10,7 +10,7 @@ unless asked for. It measures nothing and drives nothing: `chain` asks it once a
 """
 
 from . import events as e
-from . import settings as s
+from . import limits as s
 
 try:
     from micropython import const
@@ -59,6 +59,13 @@ class Coach:
             self.silent = 0
             self._block = 0
         self.set_day(self.day)
+
+    def restart(self):
+        """A new session: blocks, walking and sitting are counted anew; which fault is withheld goes on."""
+        self.silent = 0
+        self._block = 0
+        self._walked = 0
+        self._sat = 0
 
     def set_day(self, day):
         """Tell how many days ago the walker began (0 when unknown)."""

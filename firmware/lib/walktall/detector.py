@@ -19,7 +19,7 @@ measures head, gaze, arms or hips, and nothing claims to.
 from array import array
 
 from . import events as e
-from . import settings as s
+from . import limits as s
 from .fixmath import atan2_cdeg, isqrt
 
 try:

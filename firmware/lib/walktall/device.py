@@ -36,8 +36,8 @@ from . import buttons as b
 from . import buzz as z
 from . import events as e
 from . import journal as j
-from . import records as r
 from . import limits as s
+from . import records as r
 from . import wire as w
 from .chain import Chain
 from .link import Link

@@ -27,8 +27,8 @@ page.
 
 from array import array
 
+from . import limits as s
 from . import records as r
-from . import settings as s
 
 try:
     from micropython import const

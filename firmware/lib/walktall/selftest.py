@@ -15,7 +15,7 @@ import os
 from . import events as e
 from . import records as r
 from .chain import Chain
-from .settings import Settings
+from .limits import Settings
 
 try:
     from micropython import const
@@ -46,7 +46,7 @@ _STRIDE = const(56)  # samples: two steps, 111 a minute
 _G = const(8197)
 
 #: Modules that no board needs: they may be missing on its drive.
-HOST_ONLY = ("meanings.py",)
+HOST_ONLY = ("meanings.py", "settings.py")
 _CHUNK = const(1024)
 
 

@@ -10,7 +10,8 @@ import gc
 import js
 from kit import samples
 from parts import Bank, Clock, Motor, NoPort, no_sleep, some_bytes
-from walktall import events, settings
+from walktall import events
+from walktall import limits as settings
 from walktall.chain import Chain
 from walktall.device import Device
 from walktall.gait import Gait

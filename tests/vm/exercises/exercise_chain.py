@@ -1,5 +1,6 @@
 from kit import Chance, Digest, samples
-from walktall import events, settings
+from walktall import events
+from walktall import limits as settings
 from walktall.chain import Chain
 
 chance = Chance(15)

@@ -1,5 +1,5 @@
 from kit import Chance, Digest
-from walktall import settings
+from walktall import limits as settings
 from walktall.coach import Coach
 
 chance = Chance(17)

@@ -1,5 +1,5 @@
 from kit import Chance, Digest, samples
-from walktall import settings
+from walktall import limits as settings
 from walktall.coach import Coach
 from walktall.detector import Detector
 from walktall.gait import Gait

@@ -2,7 +2,8 @@ from array import array
 
 from kit import Chance, Digest, samples
 from parts import Bank, Button, Clock, Motor, NoPort, some_bytes
-from walktall import events, settings
+from walktall import events
+from walktall import limits as settings
 from walktall.device import Device
 
 chance = Chance(16)

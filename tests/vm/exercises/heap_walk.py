@@ -7,7 +7,8 @@ import gc
 
 from bus_of_bytes import BusOfBytes
 from micropython import heap_lock, heap_unlock
-from walktall import events, settings
+from walktall import events
+from walktall import limits as settings
 from walktall.buzz import Buzz
 from walktall.chain import Chain
 from walktall.hw.imu import Imu

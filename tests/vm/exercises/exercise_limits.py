@@ -1,17 +1,16 @@
 from kit import Chance, Digest
-from walktall import settings
+from walktall import limits
 
-held = settings.Settings()
+held = limits.Settings()
 chance = Chance(6)
-digest = Digest("settings")
+digest = Digest("limits")
 buf = bytearray(400)
-for name in [row[0] for row in settings.SETTINGS] + ["unknown"]:
-    index = settings.index_of(name)
-    print(name, held.get(name), settings.describe_limits(index) if index >= 0 else "")
-for text in "walk desk +z -x z 10 +12 -3 1e3 12.5 99999999999 \u0661 on".split() + ["", " 15 "]:
-    print([settings.parse_text(row[0], text) for row in settings.SETTINGS])
+for index in range(limits.N_SETTINGS):
+    name = limits.name_of(index)
+    print(name, limits.index_of(name), held.get(name), list(limits.NUMBERS[3 * index : 3 * index + 3]))
+print(limits.index_of("unknown"), held.get("unknown"), held.set("unknown", 1), held.why)
 for _ in range(2000):
-    index = chance.below(settings.N_SETTINGS + 1)
+    index = chance.below(limits.N_SETTINGS + 1)
     digest.add(1 if held.set_index(index, chance.below(200) - 5) else 0)
     for letter in held.why:
         digest.add(ord(letter))
@@ -20,7 +19,7 @@ for value in held.values:
 digest.tell()
 print(list(held.values), held.on_limit_deg(), held.off_limit_deg())
 end = held.pack_into(buf, 7)
-other = settings.Settings()
+other = limits.Settings()
 print(end, other.unpack_from(buf, 7), list(other.values) == list(held.values), other.defaulted)
 for _ in range(1000):
     at = 7 + chance.below(end - 7)
@@ -32,5 +31,3 @@ for _ in range(1000):
         digest.add(value)
     buf[at] = old
 digest.tell()
-for index in range(settings.N_SETTINGS):
-    print(settings.format_text(settings.SETTINGS[index][0], held.values[index]))

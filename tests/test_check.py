@@ -65,6 +65,9 @@ def test_what_is_expected_and_comes_passes(capsys: pytest.CaptureFixture[str], t
         ("recovered_within_s = 0.5", "not of the buzz at"),
         ("pitch_deg = 0, at_s = 40, within_deg = 2", "°"),
         ("pitch_deg = 0, at_s = 400, within_deg = 2", "no pitch"),
+        ("metric = 'found', is = 0", "1"),
+        ("metric = 'latency_median_s', most = 4", "5."),
+        ("metric = 'false_alarms_per_h', least = 0.1", "0"),
     ],
 )
 def test_what_is_expected_and_does_not_come_fails_and_says_what_came(
@@ -88,6 +91,8 @@ WRONG = {
     "unknown event": (GOOD.replace('"slip"', '"slips"'), 8, "slips"),
     "unknown field": (GOOD.replace("wear_s", "wear"), 9, "wear"),
     "window the wrong way round": (GOOD.replace("to_s = 46", "to_s = 4"), 7, "from_s"),
+    "unknown metric": (GOOD.replace('field = "wear_s"', 'metric = "speed"'), 9, "speed"),
+    "bounds the wrong way round": (GOOD.replace("is = 60", "least = 3, most = 2"), 9, "least"),
     "two of one name": (GOOD + GOOD, 13, "two cases"),
     "no expectation": (GOOD.split("expect")[0], 1, "expect"),
     "no walk": ("[[case]]\nname = 'x'\nexpect = [{ event = 'buzz' }]\n", 1, "walk"),

@@ -7,7 +7,9 @@ suites whatever ran first. What is expected, and how suites look, is `walktall_s
 from __future__ import annotations
 
 import bisect
+import functools
 import json
+import math
 import signal
 import time
 import xml.etree.ElementTree as ET
@@ -21,7 +23,7 @@ from typing import Any
 import numpy as np
 from walktall import __version__
 
-from walktall_sim import generate, mounting, persons, recordings, replay, resample, suites
+from walktall_sim import generate, mounting, persons, recordings, replay, resample, scoring, suites
 from walktall_sim.replay import Line
 from walktall_sim.source import FaultyWalk
 
@@ -75,10 +77,35 @@ def walks(case: suites.Case, options: replay.Options) -> Iterator[replay.Walk]:
         joined = persons.joined(one.root, one.kit, one.person, one.minutes, one.pitch_deg, one.seed)
         yield replay.walk_of(joined.t_s, joined.data, persons.mounting_of(one.root, one.kit), options)
     elif isinstance(case.walk, suites.Generated):
-        made = generate.Walk(generate.parse_plan(case.walk.plan), case.walk.seed)
-        rows = np.concatenate([frame.select(recordings.NEEDED).to_numpy() for frame in made.blocks()])
+        rows, _ = _made(case.walk.plan, case.walk.seed)
         chosen = mounting.mounting_for(Path(), options.up or mounting.DEFAULT_UP, options.forward or "+z")
         yield replay.walk_of(rows[:, 0], rows[:, 1:], chosen, options)
+
+
+@functools.lru_cache(maxsize=2)
+def _made(plan: str, seed: int) -> tuple[recordings.Floats, recordings.Floats]:
+    """A made-up walk's rows (n, 7), and the angle (n,) at which its plan holds the trunk wrongly, 0 elsewhere."""
+    frames = list(generate.Walk(generate.parse_plan(plan), seed).blocks())
+    rows = np.concatenate([frame.select(recordings.NEEDED).to_numpy() for frame in frames])
+    wrong = np.concatenate([frame["state"].is_in(("lean", "slouch", "arch")).to_numpy() for frame in frames])
+    deg = np.concatenate([frame["pitch_deg"].to_numpy() for frame in frames])
+    return rows, np.where(wrong, deg, 0.0)
+
+
+def truth(case: suites.Case, walk: replay.Walk) -> scoring.Truth:
+    """What is worth a buzz in a case: its turns and its plan's leans, less what it expects no buzz of."""
+    planned = None
+    if isinstance(case.walk, suites.Generated):
+        rows, deg = _made(case.walk.plan, case.walk.seed)
+        planned = rows[:, 0], deg
+    out = scoring.truth_of(walk.source.t0_s, walk.n / resample.CHIP_HZ, case.options.turns, planned)
+    for one in case.expect:
+        always = isinstance(one, suites.Event) and (one.from_s, one.to_s) == (-math.inf, math.inf)
+        if isinstance(one, suites.Event) and one.name == "buzz" and one.most == 0 and one.label is None and always:
+            sides = {None: (0.0, 0.0), "forward": (-180.0, 0.0), "back": (0.0, 180.0)}
+            if out.deg is not None and one.fault in sides:
+                out = replace(out, deg=np.clip(out.deg, *sides[one.fault]))
+    return out
 
 
 def play(case: suites.Case, drawn: bool = False) -> Result:
@@ -122,7 +149,10 @@ def play(case: suites.Case, drawn: bool = False) -> Result:
         )
     told = [_renamed(line) for line in lines if line["event"] != "summary"]
     summary = next(line for line in lines if line["event"] == "summary")
-    checks = tuple(_judge(one, told, summary, pitches) for one in case.expect)
+    score = scoring.Score()
+    if walk is not None and any(isinstance(one, suites.Metric) for one in case.expect):
+        score = scoring.score(told, truth(case, walk))
+    checks = tuple(_judge(one, told, summary, pitches, score) for one in case.expect)
     status = PASSED if all(check.held for check in checks) else FAILED
     spent = time.perf_counter() - began
     picture = plot.element(walk, trace, lines) if drawn and walk is not None and len(trace) > 1 else ""
@@ -135,7 +165,11 @@ def _renamed(line: Line) -> Line:
 
 
 def _judge(
-    one: suites.Expectation, told: Sequence[Line], summary: Line, pitches: Sequence[tuple[float, float]]
+    one: suites.Expectation,
+    told: Sequence[Line],
+    summary: Line,
+    pitches: Sequence[tuple[float, float]],
+    score: scoring.Score,
 ) -> Check:
     if isinstance(one, suites.Event):
         return _judge_event(one, told)
@@ -146,6 +180,11 @@ def _judge(
         if value is None:
             return Check(str(one), False, "nothing was judged")
         return Check(str(one), one.least <= value <= one.most, f"{value:g}")
+    if isinstance(one, suites.Metric):
+        value = score.metric(one.name)
+        if value is None:
+            return Check(str(one), False, "nothing to tell it from")
+        return Check(str(one), one.least <= value <= one.most, f"{value:.4g}")
     at = bisect.bisect_left(pitches, (one.at_s, -1e9))
     near = [pair for pair in pitches[max(at - 1, 0) : at + 1] if abs(pair[0] - one.at_s) <= 0.5]
     if not near:

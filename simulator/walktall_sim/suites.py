@@ -17,7 +17,7 @@ from typing import Any
 
 from walktall import records
 
-from walktall_sim import generate, mounting, persons, replay
+from walktall_sim import generate, mounting, persons, replay, scoring
 from walktall_sim.source import Faults
 from walktall_sim.turn import TurnError, parse_turn
 
@@ -129,6 +129,18 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Metric:
+    """A figure of the alarms against what was put on the walk (`walktall_sim.scoring`) within bounds."""
+
+    name: str
+    least: float
+    most: float
+
+    def __str__(self) -> str:
+        return str(Field(self.name, self.least, self.most))
+
+
+@dataclass(frozen=True, slots=True)
 class Pitch:
     """The 1 s mean of pitch from upright (no walking offset taken off) at a time."""
 
@@ -140,7 +152,7 @@ class Pitch:
         return f"pitch {self.deg:g}±{self.within_deg:g}° at {self.at_s:g} s"
 
 
-Expectation = Event | Recovered | Field | Pitch
+Expectation = Event | Recovered | Field | Metric | Pitch
 
 
 @dataclass(frozen=True, slots=True)
@@ -458,7 +470,7 @@ def _bounds(place: _Place, table: Mapping[str, Any], key: str) -> tuple[float, f
 #: keys of expectations
 EXPECTATION_KEYS = (
     *("event", "fault", "label", "from_s", "to_s", "times"),
-    *("field", "is", "least", "most"),
+    *("field", "metric", "is", "least", "most"),
     "recovered_within_s",
     *("pitch_deg", "at_s", "within_deg"),
 )
@@ -488,10 +500,23 @@ def _expectation(place: _Place, table: Mapping[str, Any]) -> Expectation:
         name = _text(place, table, "field")
         if name not in known:
             raise place.error(f"the session record has no field {name!r}: docs/records.md", "field")
-        if "is" in table:
-            exact = _number(place, table, "is")
-            return Field(name, exact, exact)
-        if "least" not in table and "most" not in table:
-            raise place.error("a field needs is, least or most", "field")
-        return Field(name, _number(place, table, "least", -math.inf), _number(place, table, "most", math.inf))
-    raise place.error("an expectation begins with event, field, pitch_deg or recovered_within_s", "expect")
+        return Field(name, *_within(place, table, "field"))
+    if "metric" in table:
+        _known(place, table, ("metric", "is", "least", "most"), "an expected metric")
+        metric = _text(place, table, "metric", scoring.METRICS)
+        assert metric is not None
+        return Metric(metric, *_within(place, table, "metric"))
+    raise place.error("an expectation begins with event, field, metric, pitch_deg or recovered_within_s", "expect")
+
+
+def _within(place: _Place, table: Mapping[str, Any], key: str) -> tuple[float, float]:
+    """`is = 3`, or `least = 1, most = 3`, or one of these."""
+    if "is" in table:
+        exact = _number(place, table, "is")
+        return exact, exact
+    if "least" not in table and "most" not in table:
+        raise place.error(f"a {key} needs is, least or most", key)
+    least, most = _number(place, table, "least", -math.inf), _number(place, table, "most", math.inf)
+    if least > most:
+        raise place.error("least lies above most", "least")
+    return least, most

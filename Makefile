@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 JOBS ?= auto
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench bench-detector bench-device drive venv pictures case docs clean
+.PHONY: help demo test lint bench bench-detector bench-device drive venv pictures case docs release clean
 
 help:
 	@echo "make demo      generate a walk, play it through the virtual board, download it, print the report"
@@ -20,6 +20,7 @@ help:
 	@echo "make pictures  the documents' pictures anew, from real output"
 	@echo "make docs      the documentation site, in build/docs"
 	@echo "make case      the case's parts for printing, in docs/case"
+	@echo "make release   wheel and drive bundle, with their digests, in dist"
 	@echo "make venv      the environment for development, in $(VENV)"
 	@echo "make clean     remove all that make has made"
 
@@ -85,6 +86,10 @@ case:
 docs: $(VENV)/.dev
 	@$(BIN)/python -m sphinx --fail-on-warning --keep-going -q -b html -d build/doctrees docs build/docs
 	@echo "build/docs/index.html"
+
+# Wheel, source and the drive's bundle in dist, compared with each other, digests printed. Uploads nothing.
+release: $(VENV)/.dev
+	@$(BIN)/python scripts/release.py
 
 clean:
 	@rm -rf $(VENV) .venv-case dist build tests/vm/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis

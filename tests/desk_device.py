@@ -1,5 +1,7 @@
 """A device without a sensor, for the tests of wire, journal and link: banks to cut, a port in memory, a handler."""
 
+import struct
+import zlib
 from collections.abc import Callable, MutableSequence
 
 from walktall import records as r
@@ -83,6 +85,13 @@ class MemoryPort:
         n = min(self.takes, len(buf))
         self.from_device += buf[:n]
         return n or None
+
+
+def trace_block(number: int, layout: int = 1, boot: int = 1, seq: int = 1, uptime_s: int = 100) -> bytes:
+    """A block of the trace that is whole, its rows a pattern."""
+    head = b"WTT" + bytes([layout]) + struct.pack("<IHHI", number, boot, seq, uptime_s)
+    raw = head + bytes((number * 37 + k * 11 + k // 256) & 0xFF for k in range(512 - 4 - len(head)))
+    return raw + struct.pack("<I", zlib.crc32(raw))
 
 
 class DeskTrace:

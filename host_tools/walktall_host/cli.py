@@ -7,7 +7,7 @@ and progress to standard error.
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +21,7 @@ from . import configure, dates, live, selftest
 from . import report as reports
 from .client import Hello, short_name, version_text
 from .download import Downloaded
+from .download import Progress as Tell
 from .download import download as fetch
 from .errors import CANCELLED, BadInput, TransferFailed, WalktallError
 from .options import Device, Json, Port, Quiet, StorePath, note
@@ -267,6 +268,7 @@ def download(
     store: StorePath = None,
     json_: Json = False,
     quiet: Quiet = False,
+    no_trace: Annotated[bool, typer.Option("--no-trace", help="Sessions alone, not their traces.")] = False,
 ) -> None:
     """Fetch what your clips have recorded into the store on this computer.
 
@@ -287,7 +289,7 @@ def download(
                 note(f"clip {clip.hello.name} on {safe(clip.port)}")
             try:
                 with _progress(not quiet and not json_) as tell:
-                    result = fetch(clip.client, clip.hello, opened, time.time, tell)
+                    result = fetch(clip.client, clip.hello, opened, time.time, tell, trace=not no_trace)
             except TransferFailed as fault:
                 failed = fault
                 continue
@@ -301,24 +303,28 @@ def download(
 
 
 @contextmanager
-def _progress(wanted: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error where that is a terminal; yields what is told (done, total)."""
+def _progress(wanted: bool) -> Iterator[Tell]:
+    """A bar on standard error where that is a terminal; yields what is told (what, done, total)."""
     console = err()
     if not wanted or not console.is_terminal:
-        yield lambda done, total: None
+        yield lambda what, done, total: None
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     with Progress(
-        TextColumn("fetching"), BarColumn(), MofNCompleteColumn(), console=console, transient=True
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console, transient=True
     ) as progress:
         task = progress.add_task("fetching", total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+        yield lambda what, done, total: progress.update(
+            task, description=f"fetching {what}", completed=done, total=total
+        )
 
 
 def _tell_download(result: Downloaded, quiet: bool) -> None:
     if not quiet:
         told = [count(result.new, "new session")] if result.new else []
+        if result.blocks and not told:
+            told.append(f"{count(result.blocks, 'new block')} of the trace")
         if result.changed:
             told.append(f"{count(result.changed, 'session')} that had grown")
         print(f"{' and '.join(told)} from clip {result.hello.name}." if told else "Nothing new on the clip.")
@@ -348,6 +354,8 @@ def _download_document(result: Downloaded) -> dict[str, Any]:
         "changed": result.changed,
         "unread": result.unread,
         "acknowledged": not result.not_acknowledged,
+        "trace_blocks": result.blocks,
+        "trace_blocks_lost": result.blocks_lost,
         "clock_was_set": clock.was_set if clock else None,
         "clock_off_s": clock.off_s if clock and clock.was_set else None,
         "warnings": result.warnings,

@@ -118,6 +118,20 @@ class Batch:
     next_seq: int
 
 
+@dataclass(frozen=True)
+class Blocks:
+    """What one FETCH_TRACE brought."""
+
+    #: Blocks of which every byte came, by number; not yet looked into.
+    whole: dict[int, bytes]
+    #: (number, its first bytes) of a block that broke off, None = there is none.
+    begun: tuple[int, bytes] | None
+    #: True when the clip said how many it sent and all of them came.
+    complete: bool
+    #: With ``complete``: everything below this that the clip can read has come.
+    next_block: int
+
+
 class Client:
     """Requests to the clip on ``port``."""
 
@@ -298,6 +312,78 @@ class Client:
         if wire.u16(raw, 1) != seq:
             raise BadReply(f"the clip sent record {wire.u16(raw, 1)} under the number {seq}")
         return Sent(seq, fields.number("acked") != 0, raw)
+
+    def fetch_trace(
+        self,
+        from_block: int,
+        limit: int,
+        block_bytes: int,
+        begun: bytes = b"",
+        timeout_s: float = REPLY_TIMEOUT_S,
+    ) -> Blocks:
+        """Up to ``limit`` blocks of the trace from that number on. It does not repeat: what came is returned, for what
+        did not the caller asks again.
+
+        :param begun: bytes of the first block that are here already
+        :raises Refused: the clip answered with an error
+        :raises BadReply: a piece that cannot be
+        """
+        body = wire.pack(wire.FETCH_TRACE_REQUEST_FIELDS, (from_block, len(begun), limit))
+        request_id, data = self._encode(wire.FETCH_TRACE, body, False)
+        self.port.write(data)
+        head = wire.fields_size(wire.TRACE_DATA_FIELDS)
+        found: dict[int, bytearray] = {from_block: bytearray(begun)} if begun else {}
+        end_s = self._monotonic() + _CHATTER_S
+        until_s = self._monotonic() + timeout_s
+        sent = next_block = -1
+        while sent < 0 and (frame := self._next_frame(min(until_s, end_s))) is not None:
+            kind, got_id, body = frame
+            if got_id != request_id:
+                continue
+            if kind == wire.ERROR:
+                refused = self._own_error(wire.FETCH_TRACE, body)
+                if refused is not None:
+                    raise refused
+            elif kind == wire.TRACE_DATA:
+                fields = Message(self._read(wire.TRACE_DATA_FIELDS, body))
+                number, offset, piece = fields.number("block"), fields.number("offset"), body[head:]
+                if number < from_block or not piece or offset + len(piece) > block_bytes:
+                    raise BadReply(f"the clip sent a piece of block {number} that it was not asked for")
+                have = found.setdefault(number, bytearray())
+                if len(found) > limit:
+                    raise BadReply(f"the clip sent more than the {limit} blocks of the trace it was asked for")
+                if offset == len(have):  # doubled, or behind one that was lost: the clip is asked again
+                    have += piece
+                until_s = self._monotonic() + timeout_s
+            elif kind == wire.FETCH_TRACE | wire.REPLY and len(body) >= wire.fields_size(wire.FETCH_TRACE_REPLY_FIELDS):
+                reply = Message(self._read(wire.FETCH_TRACE_REPLY_FIELDS, body))
+                sent, next_block = reply.number("sent"), reply.number("next_block")
+        whole = {number: bytes(have) for number, have in found.items() if len(have) == block_bytes}
+        broken = sorted(number for number, have in found.items() if 0 < len(have) < block_bytes)
+        return Blocks(
+            whole,
+            (broken[0], bytes(found[broken[0]])) if broken else None,
+            sent == len(whole) and next_block > from_block,
+            next_block,
+        )
+
+    def raw(self, minutes: int) -> int:
+        """Seconds of raw recording left after asking for so many minutes of it (0 ends it, ``wire.RAW_ASK`` asks).
+
+        :raises Refused: not now, or not for so long
+        """
+        body = self.ask(wire.RAW, wire.pack(wire.RAW_REQUEST_FIELDS, (minutes,)), wire.RAW_REPLY_FIELDS)
+        return Message(self._read(wire.RAW_REPLY_FIELDS, body)).number("left_s")
+
+    def format(self, nonce: bytes = b"\0\0\0\0", journal_id: bytes = b"\0\0\0\0") -> tuple[bytes, bytes]:
+        """(nonce, journal id) as FORMAT answers: asked without a nonce nothing happens but that one is drawn; with it
+        and the journal's own id the clip gives up everything.
+
+        :raises Refused: ``wire.E_NONCE`` when the nonce is another one
+        """
+        body = self.ask(wire.FORMAT, wire.pack(wire.FORMAT_FIELDS, (nonce, journal_id)), wire.FORMAT_FIELDS)
+        reply = Message(self._read(wire.FORMAT_FIELDS, body))
+        return reply.raw("nonce"), reply.raw("journal_id")
 
     def acknowledge(self, seq: int, crc: bytes) -> Message:
         """Tell the clip that its records up to ``seq`` are safe here.

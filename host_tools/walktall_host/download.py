@@ -1,8 +1,13 @@
-"""One clip's sessions into the store: greet, set the clock, fetch what is lacking, commit, and only then acknowledge.
+"""One clip's sessions into the store: greet, set the clock, fetch what is lacking, commit, and only then acknowledge;
+then its trace, block by block.
 
 The order is the promise. A record is acknowledged after its bytes are committed here, with a CRC over those bytes *as
 stored*; whatever breaks before that, the clip still has them, and the next download goes on where this one stopped.
 Nothing is erased on the clip, and bytes that are here already change nothing.
+
+The trace comes last, for it is long and the sessions are what counts. Its blocks are numbered for ever, so nothing is
+acknowledged: what is lacking here is fetched, from the byte at which the last attempt broke off. A block whose own CRC
+does not hold was torn by a loss of power and is left where it is.
 """
 
 from collections.abc import Callable
@@ -10,6 +15,7 @@ from dataclasses import dataclass, field
 
 from walktall import wire
 
+from . import blocks
 from .client import Client, Hello, Message, utc_now_s
 from .errors import NoAnswer, Refused, TransferFailed
 from .store import Store
@@ -17,6 +23,18 @@ from .terminal import count
 
 #: Records a FETCH: what a kill in mid-transfer has to fetch again.
 WINDOW = 8
+#: Blocks of the trace a FETCH_TRACE, for the same reason: 8 KiB, some two minutes of walking each.
+TRACE_WINDOW = 16
+# No ring has more: HELLO tells its capacity in two bytes.
+_RING_MAX = 0xFFFF
+#: What is being fetched, as ``progress`` is told.
+SESSIONS = "sessions"
+TRACE = "trace"
+Progress = Callable[[str, int, int], None]
+
+
+def _tell_nothing(what: str, done: int, total: int) -> None:
+    """For who wants no progress."""
 # Fetches in a row that bring nothing new: then the port is too bad.
 _TRIES = 4
 # Rounds of 'the clip holds other bytes than these': one for a merge that came in between, one for another host.
@@ -54,6 +72,10 @@ class Downloaded:
     not_acknowledged: str = ""
     #: The clip's earlier journal is known here, and this is another one: it was wiped.
     wiped: bool = False
+    #: Blocks of the trace that are new here.
+    blocks: int = 0
+    #: Blocks of it, newly told, that a loss of power has torn or that the clip cannot read.
+    blocks_lost: int = 0
     warnings: list[str] = field(default_factory=list)
 
 
@@ -62,18 +84,25 @@ def download(
     hello: Hello,
     store: Store,
     now_s: Callable[[], float],
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = _tell_nothing,
+    *,
+    trace: bool = True,
 ) -> Downloaded:
     """Everything that the clip has and the store lacks.
 
     :param now_s: Unix time, as ``time.time``
-    :param progress: told the records done and to do
+    :param progress: told what is fetched (SESSIONS, TRACE), and of it what is done and what there is to do
+    :param trace: fetch the trace too
     :raises TransferFailed: it broke off; what had come is in the store
     """
     met_utc_s = utc_now_s(now_s())
     journal = store.meet(hello, met_utc_s)
     result = Downloaded(hello, wiped=store.journals_of(hello.device_id) > 1)
     result.clock = _set_clock(client, now_s, result)
+    if result.clock is not None:
+        clock = result.clock
+        clip_utc_s = met_utc_s + clock.off_s if clock.was_set else 0
+        store.note_meeting(journal, hello, met_utc_s, clip_utc_s, met_utc_s - clock.over_s if clock.over_s else 0)
     for _ in range(_ROUNDS):
         _fetch(client, store, journal, hello, met_utc_s, result, progress)
         if _acknowledge(client, store, journal, hello, result):
@@ -85,8 +114,69 @@ def download(
     else:
         result.not_acknowledged = "it holds other bytes than it sent"
     held = store.held(journal, hello.number("first_seq"), hello.number("next_seq"))
+    if trace:
+        _fetch_trace(client, store, journal, hello, met_utc_s, result, progress)
     _warn(result, hello, hello.number("sessions") - held)
     return result
+
+
+def _fetch_trace(
+    client: Client,
+    store: Store,
+    journal: int,
+    hello: Hello,
+    met_utc_s: int,
+    result: Downloaded,
+    progress: Progress,
+) -> None:
+    """Every block that is lacking, window by window, each committed before the next is asked for."""
+    trace_id = hello.raw("trace_id")
+    if not any(trace_id):  # no ring, or a firmware from before there was one
+        return
+    first, following, size = hello.number("trace_first"), hello.number("trace_next"), hello.number("trace_block_bytes")
+    if not 0 <= following - first <= _RING_MAX or not blocks.LEAST <= size <= blocks.MOST:
+        result.warnings.append("what the clip says of its trace makes no sense: it was left there")
+        return
+    ring = store.meet_ring(journal, trace_id, met_utc_s)
+    lacking = store.lacking_blocks(ring, first, following)
+    total = len(lacking)
+    done = 0
+    begun = b""
+    tries = _TRIES
+    progress(TRACE, 0, total)
+    while lacking:
+        at = lacking[0]
+        limit = _run(lacking, TRACE_WINDOW)
+        try:
+            got = client.fetch_trace(at, limit, size, begun)
+        except Refused as fault:
+            result.warnings.append(f"the clip does not give its trace: {fault}")
+            return
+        sound = {number: raw for number, raw in got.whole.items() if blocks.whole(raw, number)}
+        unread: list[int] = []
+        if got.complete:
+            passed = [number for number in lacking if number < got.next_block]
+            unread = [number for number in passed if number not in got.whole]
+            left, begun = lacking[len(passed) :], b""
+        else:
+            left = [number for number in lacking if number not in got.whole]
+            begun_at, came = got.begun or (-1, b"")
+            grown = begun_at == at and len(came) > len(begun)
+            begun = came if left and begun_at == left[0] else b""
+            if grown:
+                tries = _TRIES + 1  # bytes of a block are progress too
+        new, lost = store.keep_blocks(ring, sound, got.whole.keys() - sound.keys(), unread)
+        result.blocks += new
+        result.blocks_lost += lost
+        tries = _TRIES if len(left) < len(lacking) else tries - 1
+        if not tries:
+            raise NoAnswer(
+                f"the clip does not send block {at} of its trace: every session is safe, and of the trace what came "
+                "before; unplug it, plug it in, try again"
+            )
+        done += len(lacking) - len(left)
+        lacking = left
+        progress(TRACE, done, total)
 
 
 def _fetch(
@@ -96,15 +186,15 @@ def _fetch(
     hello: Hello,
     met_utc_s: int,
     result: Downloaded,
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> None:
     """Everything lacking, window by window, each committed before the next is asked for."""
     lacking = store.lacking(journal, hello.number("first_seq"), hello.number("next_seq"), hello.number("acked_seq"))
     total = len(lacking)
     tries = _TRIES
-    progress(0, total)
+    progress(SESSIONS, 0, total)
     while lacking:
-        limit = _run(lacking)
+        limit = _run(lacking, WINDOW)
         batch = client.fetch(lacking[0], limit)
         kept = store.keep(journal, batch.records, hello, met_utc_s)
         result.new += kept.new
@@ -123,13 +213,13 @@ def _fetch(
                 "again"
             )
         lacking = left
-        progress(total - len(lacking), total)
+        progress(SESSIONS, total - len(lacking), total)
 
 
-def _run(lacking: list[int]) -> int:
+def _run(lacking: list[int], window: int) -> int:
     """How many numbers in a row are lacking from the first on, at most a window."""
     n = 1
-    while n < len(lacking) and n < WINDOW and lacking[n] == lacking[0] + n:
+    while n < len(lacking) and n < window and lacking[n] == lacking[0] + n:
         n += 1
     return n
 
@@ -182,6 +272,10 @@ def _warn(result: Downloaded, hello: Hello, not_sent: int) -> None:
     if not_sent > 0:
         verb = "is" if not_sent == 1 else "are"
         tell(f"{count(not_sent, 'session')} {verb} not written on the clip yet: keep it on, and download again later")
+    if hello.has(wire.HF_TRACE_FAULT):
+        tell("the clip keeps no trace: its drive cannot be written; sessions are not touched by that")
+    if result.blocks_lost:
+        tell(f"{count(result.blocks_lost, 'block')} of the trace cannot be read, as after a loss of power")
     if result.unread:
         tell(f"{count(result.unread, 'record')} cannot be read by this version: the bytes are kept")
     if result.not_acknowledged:

@@ -6,7 +6,9 @@ made anew from the bytes whenever the installed field table is another one, so t
 version cannot read yet is kept, and read after an upgrade::
 
     device ─< journal ─< record ─< former      (bytes of a record that the clip replaced before it was acknowledged)
-                           └── session
+       │         │         └── session
+       │         └< meeting                    (the two clocks beside each other)
+       └< ring ─< trace_block                  (the trace, 512 bytes a block, as they came)
 
 Integers are stored as they came; degrees and dates appear in the report alone. ``PRAGMA user_version`` numbers the
 schema: an older store is brought up step by step, each in a transaction; a newer one is refused untouched. Commits are
@@ -18,7 +20,7 @@ import os
 import sqlite3
 import sys
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +31,9 @@ from zlib import crc32
 import platformdirs
 from walktall import records, wire
 
+from . import blocks
 from .client import Hello, Sent
-from .errors import StoreUnusable
+from .errors import BadInput, StoreUnusable
 
 #: "WTst" in the file's header: what ``file`` and other tools can tell it by.
 APPLICATION_ID = 0x57547374
@@ -74,9 +77,51 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )""",
         "CREATE TABLE note (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
     ),
+    (
+        "ALTER TABLE device ADD COLUMN name TEXT CHECK (name IS NULL OR length(name) BETWEEN 1 AND 40)",
+        "CREATE UNIQUE INDEX device_name ON device (name COLLATE NOCASE)",
+        "ALTER TABLE journal ADD COLUMN person TEXT CHECK (person IS NULL OR length(person) BETWEEN 1 AND 40)",
+        """CREATE TABLE meeting (
+            meeting_key INTEGER PRIMARY KEY,
+            journal_key INTEGER NOT NULL REFERENCES journal ON DELETE CASCADE,
+            met_utc_s INTEGER NOT NULL,
+            boot INTEGER NOT NULL,
+            uptime_s INTEGER NOT NULL,
+            clip_utc_s INTEGER NOT NULL,
+            set_at_utc_s INTEGER NOT NULL
+        )""",
+        "CREATE INDEX meeting_of ON meeting (journal_key, boot)",
+        """CREATE TABLE ring (
+            ring_key INTEGER PRIMARY KEY,
+            device_key INTEGER NOT NULL REFERENCES device ON DELETE CASCADE,
+            journal_key INTEGER NOT NULL REFERENCES journal ON DELETE CASCADE,
+            trace_id BLOB NOT NULL CHECK (typeof(trace_id) = 'blob' AND length(trace_id) = 4),
+            first_met_utc_s INTEGER NOT NULL,
+            UNIQUE (device_key, trace_id)
+        )""",
+        """CREATE TABLE trace_block (
+            block_key INTEGER PRIMARY KEY,
+            ring_key INTEGER NOT NULL REFERENCES ring ON DELETE CASCADE,
+            block INTEGER NOT NULL CHECK (typeof(block) = 'integer' AND block BETWEEN 0 AND 1073741823),
+            raw BLOB NOT NULL CHECK (typeof(raw) = 'blob' AND length(raw) BETWEEN 64 AND 4096),
+            layout INTEGER NOT NULL CHECK (layout BETWEEN 0 AND 255),
+            boot INTEGER,
+            seq INTEGER,
+            uptime_s INTEGER,
+            UNIQUE (ring_key, block)
+        )""",
+        "CREATE INDEX trace_block_of ON trace_block (ring_key, boot, uptime_s)",
+        """CREATE TABLE trace_lost (
+            ring_key INTEGER NOT NULL REFERENCES ring ON DELETE CASCADE,
+            block INTEGER NOT NULL,
+            torn INTEGER NOT NULL CHECK (torn IN (0, 1)),
+            PRIMARY KEY (ring_key, block)
+        ) WITHOUT ROWID""",
+    ),
 )
 VERSION = len(MIGRATIONS)
 _FIELDS_NOTE = "session_fields"
+_BLOCKS_NOTE = "trace_layout"
 _NAMES = tuple(str(row[0]) for row in records.SESSION_FIELDS)
 #: ``record.fault`` of a record that a later version of this tool will read.
 NEWER = "of a later firmware: upgrade this tool to read it"
@@ -124,6 +169,15 @@ class Kept:
 
 
 @dataclass(frozen=True)
+class Meeting:
+    """One moment at which both clocks were read: this computer's, and the clip's boot and uptime."""
+
+    met_utc_s: int
+    boot: int
+    uptime_s: int
+
+
+@dataclass(frozen=True)
 class Known:
     """A clip that this store has met."""
 
@@ -132,6 +186,10 @@ class Known:
     last_met_utc_s: int
     hello: dict[str, Any]
     records: int
+    #: What the walker calls it, '' = no name given.
+    name: str
+    #: Who wears it, by its newest journal, '' = not told.
+    person: str
 
 
 def default_path() -> Path:
@@ -248,6 +306,9 @@ class Store:
         told = db.execute("SELECT value FROM note WHERE key = ?", (_FIELDS_NOTE,)).fetchone()
         if told is None or told[0] != _fields_mark():
             self._read_all_anew()
+        told = db.execute("SELECT value FROM note WHERE key = ?", (_BLOCKS_NOTE,)).fetchone()
+        if told is None or told[0] != str(blocks.LAYOUT):
+            self._read_heads_anew()
 
     def _migrate(self) -> None:
         with self._transaction() as db:
@@ -268,10 +329,23 @@ class Store:
             db.execute(f"CREATE TABLE session ({key}, {columns})")
             for key, raw in db.execute("SELECT record_key, raw FROM record").fetchall():
                 self._read_one(key, raw)
-            db.execute(
-                "INSERT INTO note VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                (_FIELDS_NOTE, _fields_mark()),
-            )
+            self._note(_FIELDS_NOTE, _fields_mark())
+
+    def _read_heads_anew(self) -> None:
+        """Read the heads of blocks that an earlier version could not read."""
+        with self._transaction() as db:
+            for key, raw in db.execute("SELECT block_key, raw FROM trace_block WHERE boot IS NULL").fetchall():
+                head = blocks.head_of(raw)
+                db.execute(
+                    "UPDATE trace_block SET boot = ?, seq = ?, uptime_s = ? WHERE block_key = ?",
+                    (head.boot, head.seq, head.uptime_s, key),
+                )
+            self._note(_BLOCKS_NOTE, str(blocks.LAYOUT))
+
+    def _note(self, key: str, value: str) -> None:
+        self._db.execute(
+            "INSERT INTO note VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value)
+        )
 
     def _read_one(self, key: int, raw: bytes) -> bool:
         """Write what can be read of a record; True when it can be read."""
@@ -297,8 +371,10 @@ class Store:
             )
             query = "SELECT device_key FROM device WHERE device_id = ?"
             device_key = db.execute(query, (hello.device_id,)).fetchone()[0]
+            # A clip that was wiped goes on being its wearer's until somebody says otherwise.
             db.execute(
-                "INSERT INTO journal (device_key, journal_id, first_met_utc_s) VALUES (?, ?, ?) "
+                "INSERT INTO journal (device_key, journal_id, first_met_utc_s, person) VALUES (?1, ?2, ?3, "
+                "(SELECT person FROM journal WHERE device_key = ?1 ORDER BY journal_key DESC LIMIT 1)) "
                 "ON CONFLICT (device_key, journal_id) DO NOTHING",
                 (device_key, hello.journal_id, utc_s),
             )
@@ -308,6 +384,89 @@ class Store:
                     (device_key, hello.journal_id),
                 ).fetchone()[0]
             )
+
+    def note_meeting(self, journal_key: int, hello: Hello, utc_s: int, clip_utc_s: int, set_at_utc_s: int) -> None:
+        """Keep both clocks as they stood at one moment: sessions of that boot can be dated by it, and the drift seen.
+
+        :param clip_utc_s: what the clip believed, 0 = its clock was not set
+        :param set_at_utc_s: when it had been set before, 0 = never
+        """
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO meeting (journal_key, met_utc_s, boot, uptime_s, clip_utc_s, set_at_utc_s) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (journal_key, utc_s, hello.number("boot"), hello.number("uptime_s"), clip_utc_s, set_at_utc_s),
+            )
+
+    def meetings(self) -> dict[tuple[bytes, bytes], list[Meeting]]:
+        """By (device id, journal id), every moment at which both clocks were read, oldest first."""
+        query = (
+            "SELECT device_id, journal_id, met_utc_s, boot, uptime_s FROM meeting JOIN journal USING (journal_key) "
+            "JOIN device USING (device_key) ORDER BY meeting_key"
+        )
+        found: dict[tuple[bytes, bytes], list[Meeting]] = {}
+        with self._errors():
+            for device_id, journal_id, met_utc_s, boot, uptime_s in self._db.execute(query):
+                found.setdefault((device_id, journal_id), []).append(Meeting(met_utc_s, boot, uptime_s))
+        return found
+
+    # The trace.
+
+    def meet_ring(self, journal_key: int, trace_id: bytes, utc_s: int) -> int:
+        """Key of the ring that the clip writes now; it is noted when it is new."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO ring (device_key, journal_key, trace_id, first_met_utc_s) "
+                "SELECT device_key, journal_key, ?, ? FROM journal WHERE journal_key = ? "
+                "ON CONFLICT (device_key, trace_id) DO NOTHING",
+                (trace_id, utc_s, journal_key),
+            )
+            query = (
+                "SELECT ring_key FROM ring JOIN journal USING (device_key) "
+                "WHERE trace_id = ? AND journal.journal_key = ?"
+            )
+            return int(db.execute(query, (trace_id, journal_key)).fetchone()[0])
+
+    def lacking_blocks(self, ring_key: int, first: int, following: int) -> list[int]:
+        """Numbers of the blocks from ``first`` to ``following`` - 1 that are not here and not known to be torn, in
+        order."""
+        with self._errors():
+            query = (
+                "SELECT block FROM trace_block WHERE ring_key = ?1 AND block >= ?2 AND block < ?3 "
+                "UNION ALL SELECT block FROM trace_lost WHERE ring_key = ?1 AND torn"
+            )
+            held = {row[0] for row in self._db.execute(query, (ring_key, first, following))}
+        return [block for block in range(first, following) if block not in held]
+
+    def keep_blocks(
+        self, ring_key: int, found: Mapping[int, bytes], torn: Iterable[int] = (), unread: Iterable[int] = ()
+    ) -> tuple[int, int]:
+        """(blocks that are new here, blocks newly known to be lost), stored in one transaction.
+
+        :param found: blocks whose CRC the caller has checked
+        :param torn: blocks that came and whose CRC does not hold: they are not asked for again
+        :param unread: blocks that the clip could not read this time
+        """
+        new = lost = 0
+        with self._transaction() as db:
+            for block, raw in sorted(found.items()):
+                head = blocks.head_of(raw)
+                cursor = db.execute(
+                    "INSERT INTO trace_block (ring_key, block, raw, layout, boot, seq, uptime_s) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (ring_key, block) DO NOTHING",
+                    (ring_key, block, raw, head.layout, head.boot, head.seq, head.uptime_s),
+                )
+                new += cursor.rowcount
+                db.execute("DELETE FROM trace_lost WHERE ring_key = ? AND block = ?", (ring_key, block))
+            for block, is_torn in (*((block, 1) for block in torn), *((block, 0) for block in unread)):
+                cursor = db.execute(
+                    "INSERT INTO trace_lost (ring_key, block, torn) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                    (ring_key, block, is_torn),
+                )
+                lost += cursor.rowcount
+                if is_torn:
+                    db.execute("UPDATE trace_lost SET torn = 1 WHERE ring_key = ? AND block = ?", (ring_key, block))
+        return new, lost
 
     def journals_of(self, device_id: bytes) -> int:
         """How many journals of this clip the store knows: more than one when it was wiped."""
@@ -441,13 +600,81 @@ class Store:
     def devices(self) -> list[Known]:
         """Every clip that was met, the last one first."""
         query = (
-            "SELECT device_id, device.first_met_utc_s, last_met_utc_s, hello, count(record_key) FROM device "
+            "SELECT device_id, device.first_met_utc_s, last_met_utc_s, hello, count(record_key), "
+            "coalesce(device.name, ''), coalesce((SELECT person FROM journal AS newest "
+            "WHERE newest.device_key = device.device_key ORDER BY journal_key DESC LIMIT 1), '') FROM device "
             "LEFT JOIN journal USING (device_key) LEFT JOIN record USING (journal_key) "
             "GROUP BY device_key ORDER BY last_met_utc_s DESC"
         )
         with self._errors():
-            rows: Sequence[tuple[bytes, int, int, str, int]] = self._db.execute(query).fetchall()
-        return [Known(row[0], row[1], row[2], json.loads(row[3]), row[4]) for row in rows]
+            rows: Sequence[tuple[bytes, int, int, str, int, str, str]] = self._db.execute(query).fetchall()
+        return [Known(row[0], row[1], row[2], json.loads(row[3]), row[4], row[5], row[6]) for row in rows]
+
+    # Names.
+
+    def set_name(self, device_id: bytes, name: str) -> None:
+        """Call a clip so; '' takes its name away.
+
+        :raises BadInput: another clip is called so
+        """
+        try:
+            with self._transaction() as db:
+                db.execute("UPDATE device SET name = ? WHERE device_id = ?", (name or None, device_id))
+        except StoreUnusable as fault:
+            if isinstance(fault.__cause__, sqlite3.IntegrityError):
+                raise BadInput(f"another clip is called {name!r} already") from fault
+            raise
+
+    def set_person(self, device_id: bytes, person: str) -> None:
+        """From the clip's newest journal on it is worn by that person; '' = not told."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE journal SET person = ? WHERE journal_key = (SELECT max(journal_key) FROM journal "
+                "JOIN device USING (device_key) WHERE device_id = ?)",
+                (person or None, device_id),
+            )
+
+    def persons(self) -> list[str]:
+        """Everybody of whom something is here, in alphabetical order."""
+        with self._errors():
+            query = "SELECT DISTINCT person FROM journal WHERE person IS NOT NULL ORDER BY person COLLATE NOCASE"
+            return [row[0] for row in self._db.execute(query)]
+
+    # Forgetting.
+
+    def forget(self, *, device: bytes | None = None, person: str | None = None) -> int:
+        """How many sessions went: those of a clip, of a person, or, with neither, everything. It does not come back:
+        the file is written anew without them.
+
+        What another process reads meanwhile makes it wait; killed in between, all of it is there or nothing.
+        """
+        with self._errors():
+            self._db.execute("PRAGMA secure_delete = ON")
+        with self._transaction() as db:
+            before = db.execute("SELECT count(*) FROM record").fetchone()[0]
+            if device is not None:
+                db.execute("DELETE FROM device WHERE device_id = ?", (device,))
+            elif person is not None:
+                db.execute("DELETE FROM journal WHERE person = ? COLLATE NOCASE", (person,))
+                db.execute("DELETE FROM device WHERE device_key NOT IN (SELECT device_key FROM journal)")
+            else:
+                db.execute("DELETE FROM device")
+            gone = before - db.execute("SELECT count(*) FROM record").fetchone()[0]
+        with self._errors():
+            # VACUUM writes the file anew without free pages; the log, which still holds old ones, is cut to nothing.
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return int(gone)
+
+    def save_as(self, path: Path) -> None:
+        """A copy of the store as it is committed now, in a new file."""
+        with self._errors():
+            self._db.execute("VACUUM INTO ?", (str(path),))
+
+    def take_over(self, other: "Store") -> None:
+        """Make this store the other one, in one transaction."""
+        with self._errors():
+            other._db.backup(self._db)
 
 
 def _fields_mark() -> str:

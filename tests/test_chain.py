@@ -345,13 +345,6 @@ def test_calibration_is_refused_far_from_the_last_one() -> None:
     assert wearer.chain.upright[2] == 0
 
 
-def test_calibration_can_be_taken_back() -> None:
-    wearer = Wearer()
-    assert wearer.chain.set_upright(0, 8072, -1423, 0, 0, 0, 90)
-    assert wearer.chain.take_back_calibration()
-    assert list(wearer.chain.upright)[:3] == [0, G, 0]
-
-
 @pytest.mark.parametrize("yaw_deg", [0, 20, 90, 135, 180, 270])
 def test_bow_finds_forward_whatever_way_the_clip_sits(yaw_deg: float) -> None:
     import math

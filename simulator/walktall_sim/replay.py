@@ -371,6 +371,7 @@ class _Sessions:
 
     def start(self) -> None:
         """Open a session."""
+        self._chain.begin()
         self._chain.session.start(1, 1, 0, 0, 0)
         self._chain.configure(self._chain.settings)
 

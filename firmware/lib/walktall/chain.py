@@ -1,9 +1,9 @@
 """From counts to events: the order of one sample, one tick (250 ms) and one second. Pure, and the same everywhere.
 
-    sample -> tilt -> gait -> (tick) detector -> ring, buzz request -> (second) session
+    sample -> tilt -> gait -> (tick) angles, state -> detector -> ring, buzz request -> (second) session, row
 
 The device hands it what the FIFO held, the simulator's fast path hands it the same counts. All its timers count
-samples, so both give the same events. It touches no hardware, knows no clock, and does not play the patterns it asks
+samples, so both give the same events. From angles and state on (`judge`) a tick can come out of a trace as well. It touches no hardware, knows no clock, and does not play the patterns it asks
 for.
 """
 
@@ -59,7 +59,6 @@ class Chain:
         self.bowed = 0
         #: Upright as raw counts and bias in 1/16 counts: what the journal keeps.
         self.upright = array("i", [0] * 6)
-        self._previous = array("i", [0] * 6)
         self._in_tick = 0
         self._ticks = 0
         self._shaken = 0
@@ -67,6 +66,9 @@ class Chain:
         self._settle = 0
         self._walking = 0
         self._since_buzz = 0
+        self._cadence = 0
+        #: Where the rows of a trace go (`rows.RowWriter`), or None.
+        self.rows = None
         self._votes = array("B", [0] * _CLASSES)
         self.second_class = 0
         #: A class that stands for every second while it is not 0: on the charger nothing is judged (CLASS_CHARGING).
@@ -82,6 +84,7 @@ class Chain:
         self.settings = settings
         self.coach.configure(settings)
         self.detector.configure(settings)
+        self._mark(e.SETTINGS, 0)
         self._note()
 
     def _note(self):
@@ -120,6 +123,16 @@ class Chain:
         self._in_tick = 0
         return self._tick()
 
+    def begin(self):
+        """A session begins, and with it a second: offset, timers and history begin anew, upright and snooze stay."""
+        self.detector.restart()
+        self.coach.restart()
+        self._since_buzz = 0
+        self._cadence = 0
+        self._ticks = 0
+        for kind in range(_CLASSES):
+            self._votes[kind] = 0
+
     def _tick(self):
         tilt = self.tilt
         gait = self.gait
@@ -130,25 +143,43 @@ class Chain:
             self.bias.step(tilt, gait.var1)
             if not gait.jogging:
                 self.bias.in_motion(tilt, gait.mean_x, gait.mean_y, gait.mean_z)
+        if self.bow.left:
+            self._bow()
+        detector.look(tilt)
+        state = gait.walking | gait.jogging << 1 | gait.still << 2
         if self._settle:
             # A gap lies within the last second: its mean is not to be judged.
             self._settle -= 1
-            detector.hold_still(e.CLASS_GAP)
-        else:
-            detector.step(tilt, gait, self._tick_shaken)
-            self.coach.tick(gait.walking and not gait.jogging, gait.still and not detector.off_body)
-            self._tell()
+            state |= e.SETTLING
+        elif self._tick_shaken:
+            state |= e.SHAKEN
         self._tick_shaken = 0
-        if self.bow.left:
-            self._bow()
-        if self._since_buzz < 0x3FFFFFF:
-            self._since_buzz += 1
-        return self._vote(detector.second_class)
+        return self.judge(detector.look_pitch_cdeg, detector.look_roll_cdeg, state, gait.cadence_spm)
 
-    def _vote(self, kind):
-        """Count a tick of class `kind`; every fourth closes a second."""
+    def judge(self, pitch_cdeg, roll_cdeg, state, cadence_spm):
+        """Judge one tick, from the sensor or out of a trace: `events.TICK`, with `events.SECOND` when it closed one.
+
+        :param int pitch_cdeg: mean pitch of the tick from upright, in steps of 0.1 degrees
+        :param int state: `events.WALKS`, `JOGS`, `STILL`, and one of `SHAKEN`, `SETTLING`, `MISSING`, `DOZED` or none
+        :param int cadence_spm: as gait has it now; the detector is told the last whole second's
+        """
+        detector = self.detector
+        rows = self.rows
+        if rows is not None:
+            rows.tick(self._ticks, pitch_cdeg, roll_cdeg, state)
+        detector.step(pitch_cdeg, roll_cdeg, state, self._cadence)
+        if state & e.KIND < e.SETTLING:
+            walks = state & e.WALKS
+            self.coach.tick(walks and not state & e.JOGS, state & e.STILL and not detector.off_body)
+            if walks != self._walking:
+                self._walking = walks
+                self._put(e.WALKING if walks else e.STOPPED, 0, 0, 0)
+            self._tell()
+        if state & e.KIND < e.MISSING and self._since_buzz < 0x3FFFFFF:
+            self._since_buzz += 1
+        # ---- the second ----
         votes = self._votes
-        votes[kind] += 1
+        votes[detector.second_class] += 1
         self._ticks += 1
         if self._ticks < e.TICKS_PER_S:
             return e.TICK
@@ -171,22 +202,28 @@ class Chain:
         for kind in range(_CLASSES):
             votes[kind] = 0
         self.second_class = best
-        gait = self.gait
-        detector = self.detector
+        self._cadence = cadence_spm
         self.session.silent = self.coach.silent
-        self.session.second(best, detector.pitch_cdeg, detector.roll_cdeg, gait.cadence_spm, gait.walking, gait.steps)
+        self.session.second(
+            best, detector.pitch_cdeg, detector.roll_cdeg, cadence_spm, state & e.WALKS, self.gait.steps
+        )
+        if rows is not None:
+            rows.second(best, cadence_spm)
         return e.TICK | e.SECOND
 
     def _put(self, code, fault, label, value):
         self.ring.put(self.n_samples, code, fault, label, value)
+        self._mark(code, value, fault, label)
         self.session.event(code, fault, label, value)
+
+    def _mark(self, code, value, fault=0, label=0):
+        """What a row tells of its second beside the ticks: events, and what else was asked of the detector."""
+        if self.rows is not None:
+            self.rows.mark(self._ticks, code, fault, label, value)
 
     def _tell(self):
         """Put what the detector decided into the ring, and ask for the pattern that goes with it."""
         detector = self.detector
-        if self.gait.walking != self._walking:
-            self._walking = self.gait.walking
-            self._put(e.WALKING if self._walking else e.STOPPED, 0, 0, 0)
         # Not a loop over a tuple of the three: building it would take 32 bytes a tick.
         self._tell_fault(detector.forward, detector.label)
         self._tell_fault(detector.back, 0)
@@ -248,10 +285,10 @@ class Chain:
             self.calibration_result = c.MOVING
         self._shaken = self._shaken - n_samples if self._shaken > n_samples else 0
         self._settle = _SETTLE_TICKS if n_samples > _BRIEF_GAP else 1
-        self.detector.hold_still(e.CLASS_GAP)
+        gait = self.gait
         while left >= e.TICK_SAMPLES:
             left -= e.TICK_SAMPLES
-            self._vote(e.CLASS_GAP)
+            self.judge(0, 0, gait.walking | gait.jogging << 1 | gait.still << 2 | e.MISSING, gait.cadence_spm)
         self._in_tick = left
 
     # ---- upright ----
@@ -270,8 +307,6 @@ class Chain:
                 or self.detector.set_upright(ax, ay, az, 4)
             ):
                 return False
-        for i in range(6):
-            self._previous[i] = self.upright[i]
         self.upright[0] = ax
         self.upright[1] = ay
         self.upright[2] = az
@@ -298,13 +333,6 @@ class Chain:
         """Leave what was begun."""
         self.calibrator.cancel()
 
-    def take_back_calibration(self):
-        """Return to the upright before the last one; False when there is none."""
-        p = self._previous
-        if not (p[0] or p[1] or p[2]):
-            return False
-        return self.set_upright(p[0], p[1], p[2], p[3], p[4], p[5], self.calibration_quality)
-
     def _calibrate(self, ax, ay, az, wx, wy, wz):
         k = self.calibrator
         result = k.step(ax, ay, az, wx, wy, wz)
@@ -328,9 +356,28 @@ class Chain:
         k = self.bow
         if k.step(u[0], u[1], u[2], tilt.gx >> 6, tilt.gy >> 6, tilt.gz >> 6) != c.DONE:
             return
-        if self.detector.set_frame(self.upright[0], self.upright[1], self.upright[2], k.fx, k.fy, k.fz):
+        if self.set_frame(self.upright[0], self.upright[1], self.upright[2], k.fx, k.fy, k.fz):
             self.bowed = 1
             self._ask(b.P_CALIBRATED)
+
+    def set_frame(self, ax, ay, az, fx, fy, fz):
+        """As the detector's: up (counts) and forward (Q14) are set, and nothing is begun anew."""
+        if not self.detector.set_frame(ax, ay, az, fx, fy, fz):
+            return False
+        self._mark(e.FRAME, 1)
+        return True
+
+    def set_axis(self, ax, ay, az, forward_axis):
+        """As the detector's `set_upright`: another sensor axis is forward, and nothing is begun anew."""
+        if not self.detector.set_upright(ax, ay, az, forward_axis):
+            return False
+        self._mark(e.FRAME, 1)
+        return True
+
+    def forget_upright(self):
+        """No upright is known any more: nothing is judged until a calibration."""
+        self.detector.calibrated = 0
+        self._mark(e.FRAME, 0)
 
     # ---- the walker's presses ----
 
@@ -348,6 +395,10 @@ class Chain:
         self.detector.muted = 60 * e.TICKS_PER_S
         self._put(e.WRONG, 0, 0, self._since_buzz)
 
-    def hill(self):
-        """Hill mode: for some minutes the forward limit is some degrees wider."""
-        self.detector.begin_hill()
+    def hill(self, on=True):
+        """Hill mode: for some minutes the forward limit is some degrees wider; or its end."""
+        if on:
+            self.detector.begin_hill()
+        else:
+            self.detector.hill = 0
+        self._mark(e.HILL, self.detector.hill)

@@ -1,9 +1,10 @@
 """When has somebody leaned, slouched or arched too long? One decision a tick (250 ms), in integers.
 
-Angles are the 1 s mean of gravity (from `tilt`) against the calibrated upright, less the walking offset. A fault is
-on from above its limit until below its lower one. While somebody walks its hold timer runs; when good it decays four
-times as fast; when walking has stopped, in a fast turn of the trunk, a jog, a gap or a buzz it is held, neither
-running nor decaying. A buzz comes when
+A tick comes in as two angles against the calibrated upright, in steps of 0.1 degrees, and what gait made of it: all
+that a row of the trace holds, so that a walk can be judged again. What is judged is the mean of the last four ticks
+(1 s), less the walking offset. A fault is on from above its limit until below its lower one. While somebody walks its
+hold timer runs; when good it decays four times as fast; when walking has stopped, in a fast turn of the trunk, a jog, a
+gap or a buzz it is held, neither running nor decaying. A buzz comes when
 
     timer >= hold + margin    and    mean pitch while the timer ran >= limit
 
@@ -50,6 +51,8 @@ _BIN_CDEG = const(50)
 _OFFSET_RANK = const(50)  # percentile of pitch taken as one's own walking
 _BEND_CDEG = const(3000)
 _SECOND = const(4)
+_STEP_CDEG = const(10)
+_WRAP_CDEG = const(18000)
 
 
 # A slip of the clip that can be told from posture is a turn that no trunk makes: 18 degrees or more within half a
@@ -111,6 +114,8 @@ class Detector:
         self._f = array("i", [0, 0, 16384])
         self._l = array("i", [16384, 0, 0])
         self._pitches = array("h", [0] * _HISTORY)
+        self._last_pitches = array("h", [0] * _SECOND)
+        self._last_rolls = array("h", [0] * _SECOND)
         self._cadences = array("B", [0] * _HISTORY)
         self._bins = array("H", [0] * _BINS)
         self._sum = array("i", [0] * (_HISTORY // 2 + 1))
@@ -119,6 +124,8 @@ class Detector:
         self.roll_cdeg = 0
         self.raw_pitch_cdeg = 0
         self.tick_pitch_cdeg = 0
+        self.look_pitch_cdeg = 0
+        self.look_roll_cdeg = 0
         self.label = 0
         self.snoozed = 0  # ticks left
         self.hill = 0  # ticks left
@@ -175,6 +182,11 @@ class Detector:
         self._jump_cdeg = 0
         self._swing = 0
         self._before = 0
+        for i in range(_SECOND):
+            self._last_pitches[i] = 0
+            self._last_rolls[i] = 0
+        self._angles = 0
+        self._wrapped = 0
         self._quick = 0
         self._fresh = 0  # ticks since a gap, 12 at the most
         self._minute = 0
@@ -244,45 +256,80 @@ class Detector:
         cz = (x * u[1] - y * u[0]) >> 14
         return atan2_cdeg(isqrt(cx * cx + cy * cy + cz * cz), dot)
 
-    def hold_still(self, second_class):
-        """A tick that cannot be judged, of class `second_class`: timers hold and nothing happens."""
-        self.began = self.ended = self.buzzed = self.recovered = 0
-        self.slip = 0
-        self._fresh = 0
-        self._jump_at = 0
-        self.second_class = second_class
-
     def begin_hill(self):
         """Widen the forward limit by `hill_deg` for `hill_min`."""
         self.hill = self._hill_ticks
 
-    def _pitch(self, x, y, z):
-        """Pitch of a mean gravity (|.| < 2^15.3), centidegrees."""
-        u = self.up
-        f = self._f
-        up = (x * u[0] + y * u[1] + z * u[2]) >> 8
-        return atan2_cdeg(-((x * f[0] + y * f[1] + z * f[2]) >> 8), up)
-
-    def _roll(self, x, y, z):
-        """Roll of a mean gravity (|.| < 2^15.3), centidegrees, to the right positive."""
+    def look(self, tilt):
+        """Angles of the tick that `tilt` just closed, in steps of 0.1 degrees, into `look_pitch_cdeg` (forward is
+        positive) and `look_roll_cdeg` (right is)."""
+        if not self.calibrated:
+            return
+        # A tick's sum of gravity, |.| < 2^15.3 of it.
+        x = tilt.mean(0, 1) >> 3
+        y = tilt.mean(1, 1) >> 3
+        z = tilt.mean(2, 1) >> 3
         u = self.up
         f = self._f
         side = self._l
-        up = (x * u[0] + y * u[1] + z * u[2]) >> 14
-        fo = (x * f[0] + y * f[1] + z * f[2]) >> 14
-        return atan2_cdeg((x * side[0] + y * side[1] + z * side[2]) >> 14, isqrt(up * up + fo * fo))
+        up = x * u[0] + y * u[1] + z * u[2]
+        ahead = x * f[0] + y * f[1] + z * f[2]
+        self.look_pitch_cdeg = (atan2_cdeg(-(ahead >> 8), up >> 8) + (_STEP_CDEG >> 1)) // _STEP_CDEG * _STEP_CDEG
+        up >>= 14
+        ahead >>= 14
+        up = isqrt(up * up + ahead * ahead)
+        up = atan2_cdeg((x * side[0] + y * side[1] + z * side[2]) >> 14, up)
+        self.look_roll_cdeg = (up + (_STEP_CDEG >> 1)) // _STEP_CDEG * _STEP_CDEG
 
     # ---- one tick ----
 
-    def step(self, tilt, gait, shaken):
-        """Judge the tick that `tilt` and `gait` just closed.
+    def _take(self, pitch, roll):
+        """Let a tick's angles enter the means of the last second; how far pitch turned since the tick before."""
+        turn = pitch - self.tick_pitch_cdeg
+        self._before = self.tick_pitch_cdeg
+        self.tick_pitch_cdeg = pitch
+        n = self._angles
+        p = self._last_pitches
+        r = self._last_rolls
+        p[n % _SECOND] = pitch
+        r[n % _SECOND] = roll
+        n += 1
+        if n == 2 * _SECOND:
+            n = _SECOND
+        self._angles = n
+        if n > _SECOND:
+            n = _SECOND
+        self.roll_cdeg = (r[0] + r[1] + r[2] + r[3] + (n >> 1)) // n
+        # Upside down, where 180 is -180, a mean would say upright.
+        if turn > _WRAP_CDEG or turn < -_WRAP_CDEG:
+            self._wrapped = _SECOND
+        if self._wrapped:
+            self._wrapped -= 1
+            self.raw_pitch_cdeg = pitch
+        else:
+            self.raw_pitch_cdeg = (p[0] + p[1] + p[2] + p[3] + (n >> 1)) // n
+        return turn
 
-        :param int shaken: the motor shook the sensor in this tick (or within 250 ms of it): angles go on by the
-        gyroscope,
-            nothing is judged and timers hold
+    def step(self, tick_pitch, tick_roll, state, cadence):
+        """Judge one tick.
+
+        :param int tick_pitch: mean pitch of the tick, centidegrees (`look`)
+        :param int tick_roll: mean roll
+        :param int state: what gait made of it, and whether it may be judged (`events.WALKS` ...). While the motor
+            shakes the sensor, angles go on by the gyroscope, nothing is judged and timers hold; around a gap timers
+            hold, too
+        :param int cadence: steps a minute of the last whole second
         """
         self.began = self.ended = self.buzzed = self.recovered = 0
         self.slip = 0
+        kind = state & e.KIND
+        if kind >= e.SETTLING:
+            if kind == e.SETTLING and self.calibrated:
+                self._take(tick_pitch, tick_roll)
+            self._fresh = 0
+            self._jump_at = 0
+            self.second_class = e.CLASS_GAP
+            return
         if self.snoozed:
             self.snoozed -= 1
         if self.hill:
@@ -295,38 +342,33 @@ class Detector:
             self.second_class = e.CLASS_UNSURE
             return
         before = self._before
-        last = self._before = self.tick_pitch_cdeg
-        self.tick_pitch_cdeg = self._pitch(tilt.mean(0, 1) >> 3, tilt.mean(1, 1) >> 3, tilt.mean(2, 1) >> 3)
-        x = tilt.mean(0, 4) >> 5
-        y = tilt.mean(1, 4) >> 5
-        z = tilt.mean(2, 4) >> 5
-        self.raw_pitch_cdeg = self._pitch(x, y, z)
-        self.roll_cdeg = self._roll(x, y, z)
-        turn = self.tick_pitch_cdeg - last
+        turn = self._take(tick_pitch, tick_roll)
         turning = 1 if turn > _TURN_CDEG or turn < -_TURN_CDEG else 0
         pitch = self.raw_pitch_cdeg - self.walk_offset_cdeg
         self.pitch_cdeg = pitch
         at = self._at
         value = self.tick_pitch_cdeg - self.walk_offset_cdeg
         self._pitches[at] = value if -9000 < value < 9000 else 9000
-        self._cadences[at] = gait.cadence_spm if gait.cadence_spm < 255 else 255
+        self._cadences[at] = cadence if cadence < 255 else 255
         self._at = (at + 1) % _HISTORY
         if self._n < _HISTORY:
             self._n += 1
         if self._fresh < _FRESH_TICKS:
             self._fresh += 1
 
-        self._watch_for_table(gait)
+        walks = state & e.WALKS
+        jogs = state & e.JOGS
+        self._watch_for_table(walks)
         upright_ish = (
             -_UPRIGHT_ISH_CDEG < pitch < _UPRIGHT_ISH_CDEG and -_UPRIGHT_ISH_CDEG < self.roll_cdeg < _UPRIGHT_ISH_CDEG
         )
-        walking = gait.walking or (self._desk and upright_ish and not self.off_body)
-        if shaken:
+        walking = walks or (self._desk and upright_ish and not self.off_body)
+        if kind:
             self.frozen = 1
             self.second_class = e.CLASS_BUZZING
             return
-        self.frozen = 1 if turning or gait.jogging or not walking else 0
-        if gait.walking and not gait.jogging and not turning:
+        self.frozen = 1 if turning or jogs or not walking else 0
+        if walks and not jogs and not turning:
             if self._walked < _STRANGER_TICKS:
                 self._walked += 1
             self._learn_offset()
@@ -355,7 +397,7 @@ class Detector:
             kind = e.CLASS_UNSURE
         elif self.snoozed:
             kind = e.CLASS_SNOOZED
-        elif gait.jogging:
+        elif jogs:
             kind = e.CLASS_JOG
         elif not walking:
             kind = e.CLASS_BEND if pitch > _BEND_CDEG or turning else e.CLASS_STILL
@@ -516,7 +558,7 @@ class Detector:
         # of 8.
         self._swing += ((size << 4) - self._swing) >> 4
 
-    def _watch_for_table(self, gait):
+    def _watch_for_table(self, walks):
         """A clip that moves less than anybody who breathes, for two minutes, lies on a table."""
         pitch = self.tick_pitch_cdeg
         roll = self.roll_cdeg
@@ -532,7 +574,7 @@ class Detector:
         elif roll > self._high_roll:
             self._high_roll = roll
         moved = (
-            gait.walking
+            walks
             or self._high_pitch - self._low_pitch > _OFF_BODY_CDEG
             or self._high_roll - self._low_roll > _OFF_BODY_CDEG
         )

@@ -312,6 +312,7 @@ class Device:
         if passed <= 0:
             if passed < 0:  # the clock was set back: what is due is due from now on
                 self._note("clock jumped", None)
+                self._motor_off()  # its next edge may lie hours away now
                 self._due_ms = now_ms
                 self._second_ms = ticks_add(now_ms, _SECOND_MS)
                 self._scan_ms = now_ms
@@ -438,6 +439,8 @@ class Device:
         overrun = imu.overrun
         if overrun:
             imu.overrun = False
+            if late_ms > 4000:
+                self._note("imu overrun", None)
         if n:
             self._retry_ms = _RETRY_MS
         if n < _BURST_FULL:
@@ -462,8 +465,6 @@ class Device:
         self._total = 0
         imu.overrun = False
         if missing:
-            if overrun:
-                self._note("imu overrun", None)
             self._missing(missing)
 
     def _feed(self, n):
@@ -484,7 +485,10 @@ class Device:
             if supply.fresh(ax, ay, az, gx, gy, gz):
                 if self._gap:
                     self._close_gap()
-                ticked |= chain.sample(ax, ay, az, gx, gy, gz)
+                told = chain.sample(ax, ay, az, gx, gy, gz)
+                ticked |= told
+                if told & e.SECOND:
+                    self._each_worn_second()
             else:
                 self._gap += 1
                 if self._gap >= _GAP_PIECE:
@@ -514,6 +518,7 @@ class Device:
             if self.session.open:
                 self.session.note_flag(r.FLAG_SENSOR)
             self.chain.missed(n)
+            self._each_worn_second()
 
     def _sensor_failed(self, now_ms, fault):
         self._motor_off()
@@ -577,6 +582,7 @@ class Device:
             return
         self._close_gap()
         journal = self.journal
+        self.chain.begin()
         self.session.start(journal.next_seq, journal.boot, self.utc_s(), self._uptime_s, self._battery_mv)
         self._brief_coach()
         self._note_rules()
@@ -643,18 +649,23 @@ class Device:
 
     # Once a second.
 
-    def _each_second(self, now_ms):
-        self._second_n += 1
+    def _each_worn_second(self):
+        """A second of the chain has closed: does a session end or begin? Counted in samples, as the chain counts."""
         session = self.session
         if session.open:
             if session.must_split:
                 self.end_session(r.FLAG_SPLIT)
                 self._open_session()
                 self.session.note_flag(r.FLAG_SPLIT)
-            elif session.idle_s >= _IDLE_END_S or self._usb_s >= _USB_END_S:
+            elif session.idle_s >= _IDLE_END_S:
                 self.end_session(0, True)
         elif not self.off and self.chain.gait.walking:
             self._open_session()
+
+    def _each_second(self, now_ms):
+        self._second_n += 1
+        if self._usb_s >= _USB_END_S:
+            self.end_session(0, True)
         self._usb_s = self._usb_s + 1 if self._power is not None and self._power.usb else 0
         kept_in = self._kept_in()
         self.chain.left_out = e.CLASS_CHARGING if kept_in else 0
@@ -804,7 +815,7 @@ class Device:
     def _hill(self):
         """Begin hill mode, or end it."""
         if self.chain.detector.hill:
-            self.chain.detector.hill = 0
+            self.chain.hill(False)
         else:
             self.chain.hill()
             if self.session.open:
@@ -835,7 +846,7 @@ class Device:
         c = self.journal.calibration
         if not (c[j.CAL_FORWARD] or c[j.CAL_FORWARD + 1] or c[j.CAL_FORWARD + 2]):
             return True
-        return self.chain.detector.set_frame(
+        return self.chain.set_frame(
             c[j.CAL_UP],
             c[j.CAL_UP + 1],
             c[j.CAL_UP + 2],
@@ -915,7 +926,7 @@ class Device:
         if self.journal.calibrated:
             self._apply_calibration()
         else:
-            self.chain.detector.calibrated = 0
+            self.chain.forget_upright()
         self._play(z.P_SNOOZE)
 
     def _leave_bow(self):
@@ -986,7 +997,7 @@ class Device:
             self._forward_axis = axis
             self._forget_forward()
             c = self.journal.calibration
-            if self.journal.calibrated and not self.chain.detector.set_upright(
+            if self.journal.calibrated and not self.chain.set_axis(
                 c[j.CAL_UP], c[j.CAL_UP + 1], c[j.CAL_UP + 2], axis
             ):
                 self._note("forward_axis is up", None)

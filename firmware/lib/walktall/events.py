@@ -27,6 +27,10 @@ SNOOZE = const(10)
 MARK = const(11)
 WRONG = const(12)
 CUE = const(13)
+# From here on in traces alone, not in the ring.
+HILL = const(14)  # value: ticks it will last, 0 = ended
+FRAME = const(15)  # which way is up or forward was changed; value: 1 = an upright is known
+SETTINGS = const(16)
 NAMES = (
     "",
     "calibrated",
@@ -42,6 +46,9 @@ NAMES = (
     "mark",
     "wrong",
     "cue",
+    "hill",
+    "frame",
+    "settings",
 )
 
 # Faults are bits, so that a mask can hold several.
@@ -88,6 +95,16 @@ CLASS_NAMES = (
     "snoozed",
     "off_body",
 )
+
+# What a tick was, in one small int: what gait made of it, and (from KIND_SHIFT on) whether it may be judged.
+WALKS = const(1)
+JOGS = const(2)
+STILL = const(4)
+KIND = const(56)
+SHAKEN = const(8)  # by the motor, now or within 250 ms
+SETTLING = const(16)  # a gap lies within the last second
+MISSING = const(24)  # no samples at all
+DOZED = const(32)  # the sensor only waits for motion
 
 # What one closing sample returns (bits): a tick is 13 samples (250 ms), a second is 4 ticks.
 TICK = const(1)

@@ -51,9 +51,9 @@ def run(name, changes, meddle):
                 elif kind == 6:
                     chain.begin_bow()
                 elif kind == 7:
-                    chain.hill()
+                    chain.hill(chance.below(3) != 0)
                 elif kind == 8:
-                    chain.take_back_calibration()
+                    chain.begin()
                 elif kind == 9:
                     chain.configure(held)
                 if chain.calibration_result:

@@ -1,5 +1,5 @@
 from kit import Chance, Digest, samples
-from walktall import limits as settings
+from walktall import events, limits as settings
 from walktall.coach import Coach
 from walktall.detector import Detector
 from walktall.gait import Gait
@@ -44,7 +44,13 @@ def run(name, changes, up):
             gait.tick()
             if name == "extreme" and chance.below(9) == 0:
                 detector.snoozed = chance.below(20)
-            detector.step(tilt, gait, shaken)
+            detector.look(tilt)
+            state = gait.walking | gait.jogging << 1 | gait.still << 2
+            if shaken:
+                state |= events.SHAKEN
+            elif i % 1300 < 60:
+                state |= events.SETTLING if i % 1300 > 30 else events.MISSING
+            detector.step(detector.look_pitch_cdeg, detector.look_roll_cdeg, state, gait.cadence_spm)
             shaken = 1 if detector.buzzed or (shaken and chance.below(5)) else 0
             if detector.began or detector.ended or detector.buzzed or detector.recovered:
                 print(i, detector.began, detector.ended, detector.buzzed, detector.recovered, detector.label)

@@ -34,7 +34,7 @@ HOT |= {"supply", "coach"}
 INTEGERS_ONLY = {"fixmath", "ticks", "tilt", "gait", "detector", "calibrate", "chain", "events", "session"}
 # What the host may know of the device: field tables and framing; settings and detector for what-if and the self-test.
 # `selftest` runs the same walk through the same files that the device has, and tells the digest to compare with.
-HOST_MAY_IMPORT = {"records", "wire", "settings", "detector", "events", "meanings", "selftest"}
+HOST_MAY_IMPORT = {"records", "wire", "settings", "detector", "events", "meanings", "selftest", "boards"}
 NO_SUCH_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "misc"}
 
 

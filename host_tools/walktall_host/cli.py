@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 from walktall import __version__, records, wire
 
-from . import configure, dates, live, selftest
+from . import configure, dates, install, live, selftest
 from . import report as reports
 from .client import Hello, short_name, version_text
 from .download import Downloaded
@@ -464,6 +464,7 @@ app.command()(configure.clock)
 app.command()(configure.calibrate)
 app.command("selftest")(selftest.command)
 app.command("live")(live.command)
+app.command("install")(install.command)
 
 
 # --- the rest ------------------------------------------------------------------------------------------------------

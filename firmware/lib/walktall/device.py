@@ -36,7 +36,7 @@ from . import buttons as b
 from . import buzz as z
 from . import events as e
 from . import journal as j
-from . import limits as s
+from . import settings as s
 from . import records as r
 from . import wire as w
 from .chain import Chain
@@ -463,6 +463,7 @@ class Device:
                 break
         missing = supply.receive(self._total, overrun)
         self._total = 0
+        supply.silent_ms = 0
         imu.overrun = False
         if missing:
             self._missing(missing)
@@ -485,10 +486,7 @@ class Device:
             if supply.fresh(ax, ay, az, gx, gy, gz):
                 if self._gap:
                     self._close_gap()
-                told = chain.sample(ax, ay, az, gx, gy, gz)
-                ticked |= told
-                if told & e.SECOND:
-                    self._each_worn_second()
+                ticked |= chain.sample(ax, ay, az, gx, gy, gz)
             else:
                 self._gap += 1
                 if self._gap >= _GAP_PIECE:
@@ -518,7 +516,6 @@ class Device:
             if self.session.open:
                 self.session.note_flag(r.FLAG_SENSOR)
             self.chain.missed(n)
-            self._each_worn_second()
 
     def _sensor_failed(self, now_ms, fault):
         self._motor_off()
@@ -582,7 +579,6 @@ class Device:
             return
         self._close_gap()
         journal = self.journal
-        self.chain.begin()
         self.session.start(journal.next_seq, journal.boot, self.utc_s(), self._uptime_s, self._battery_mv)
         self._brief_coach()
         self._note_rules()
@@ -649,23 +645,18 @@ class Device:
 
     # Once a second.
 
-    def _each_worn_second(self):
-        """A second of the chain has closed: does a session end or begin? Counted in samples, as the chain counts."""
+    def _each_second(self, now_ms):
+        self._second_n += 1
         session = self.session
         if session.open:
             if session.must_split:
                 self.end_session(r.FLAG_SPLIT)
                 self._open_session()
                 self.session.note_flag(r.FLAG_SPLIT)
-            elif session.idle_s >= _IDLE_END_S:
+            elif session.idle_s >= _IDLE_END_S or self._usb_s >= _USB_END_S:
                 self.end_session(0, True)
         elif not self.off and self.chain.gait.walking:
             self._open_session()
-
-    def _each_second(self, now_ms):
-        self._second_n += 1
-        if self._usb_s >= _USB_END_S:
-            self.end_session(0, True)
         self._usb_s = self._usb_s + 1 if self._power is not None and self._power.usb else 0
         kept_in = self._kept_in()
         self.chain.left_out = e.CLASS_CHARGING if kept_in else 0
@@ -815,7 +806,7 @@ class Device:
     def _hill(self):
         """Begin hill mode, or end it."""
         if self.chain.detector.hill:
-            self.chain.hill(False)
+            self.chain.detector.hill = 0
         else:
             self.chain.hill()
             if self.session.open:
@@ -846,7 +837,7 @@ class Device:
         c = self.journal.calibration
         if not (c[j.CAL_FORWARD] or c[j.CAL_FORWARD + 1] or c[j.CAL_FORWARD + 2]):
             return True
-        return self.chain.set_frame(
+        return self.chain.detector.set_frame(
             c[j.CAL_UP],
             c[j.CAL_UP + 1],
             c[j.CAL_UP + 2],
@@ -926,7 +917,7 @@ class Device:
         if self.journal.calibrated:
             self._apply_calibration()
         else:
-            self.chain.forget_upright()
+            self.chain.detector.calibrated = 0
         self._play(z.P_SNOOZE)
 
     def _leave_bow(self):
@@ -997,7 +988,7 @@ class Device:
             self._forward_axis = axis
             self._forget_forward()
             c = self.journal.calibration
-            if self.journal.calibrated and not self.chain.set_axis(
+            if self.journal.calibrated and not self.chain.detector.set_upright(
                 c[j.CAL_UP], c[j.CAL_UP + 1], c[j.CAL_UP + 2], axis
             ):
                 self._note("forward_axis is up", None)

@@ -35,17 +35,19 @@ except ImportError:
 from . import buttons as b
 from . import buzz as z
 from . import events as e
+from . import frames as w
 from . import journal as j
-from . import settings as s
-from . import records as r
-from . import wire as w
+from . import limits as s
+from . import slots as r
 from .chain import Chain
 from .link import Link
+from .packing import crc32
 from .session import merge_into
 from .supply import Supply
 from .ticks import ticks_add, ticks_diff
 
 _SECOND_MS = const(1000)
+_CALIBRATION_RUNNING = const(4)  # index into `wire.CALIBRATION_NAMES`
 # A press is seen within 30 ms; while a pattern is under way it is looked at twice as often.
 _SCAN_MS = const(30)
 _SCAN_ACTIVE_MS = const(15)
@@ -196,7 +198,7 @@ class Device:
         self._may_take_back = False
         self._bowing = False  # the wearer has been asked for a bow
         self._before_unsaved = 0
-        self._before = array("i", bytes(4 * len(j.CALIBRATION_FIELDS)))
+        self._before = array("i", bytes(4 * j.CALIBRATION_COUNT))
         self._buzzed_ms = 0
         self._buzzed = False
 
@@ -486,7 +488,10 @@ class Device:
             if supply.fresh(ax, ay, az, gx, gy, gz):
                 if self._gap:
                     self._close_gap()
-                ticked |= chain.sample(ax, ay, az, gx, gy, gz)
+                told = chain.sample(ax, ay, az, gx, gy, gz)
+                ticked |= told
+                if told & e.SECOND:
+                    self._each_worn_second()
             else:
                 self._gap += 1
                 if self._gap >= _GAP_PIECE:
@@ -516,6 +521,7 @@ class Device:
             if self.session.open:
                 self.session.note_flag(r.FLAG_SENSOR)
             self.chain.missed(n)
+            self._each_worn_second()
 
     def _sensor_failed(self, now_ms, fault):
         self._motor_off()
@@ -579,6 +585,7 @@ class Device:
             return
         self._close_gap()
         journal = self.journal
+        self.chain.begin()
         self.session.start(journal.next_seq, journal.boot, self.utc_s(), self._uptime_s, self._battery_mv)
         self._brief_coach()
         self._note_rules()
@@ -598,7 +605,7 @@ class Device:
         coach.set_day((utc_s - first_s) // 86400 if first_s and utc_s > first_s else 0)
         # The CRC, because the coin's series of neighbouring numbers resemble each other.
         seq = self.journal.next_seq
-        coach.seed(r.crc32(head[j.J_DEVICE_ID] + bytes((seq & 0xFF, seq >> 8))) & 0xFFFFFF)
+        coach.seed(crc32(head[j.J_DEVICE_ID] + bytes((seq & 0xFF, seq >> 8))) & 0xFFFFFF)
 
     def _note_rules(self):
         """The rules in force into the record, with what a beginner is given (`progressive`)."""
@@ -645,18 +652,23 @@ class Device:
 
     # Once a second.
 
-    def _each_second(self, now_ms):
-        self._second_n += 1
+    def _each_worn_second(self):
+        """A second of the chain has closed: does a session end or begin? Counted in samples, as the chain counts."""
         session = self.session
         if session.open:
             if session.must_split:
                 self.end_session(r.FLAG_SPLIT)
                 self._open_session()
                 self.session.note_flag(r.FLAG_SPLIT)
-            elif session.idle_s >= _IDLE_END_S or self._usb_s >= _USB_END_S:
+            elif session.idle_s >= _IDLE_END_S:
                 self.end_session(0, True)
         elif not self.off and self.chain.gait.walking:
             self._open_session()
+
+    def _each_second(self, now_ms):
+        self._second_n += 1
+        if self._usb_s >= _USB_END_S:
+            self.end_session(0, True)
         self._usb_s = self._usb_s + 1 if self._power is not None and self._power.usb else 0
         kept_in = self._kept_in()
         self.chain.left_out = e.CLASS_CHARGING if kept_in else 0
@@ -806,7 +818,7 @@ class Device:
     def _hill(self):
         """Begin hill mode, or end it."""
         if self.chain.detector.hill:
-            self.chain.detector.hill = 0
+            self.chain.hill(False)
         else:
             self.chain.hill()
             if self.session.open:
@@ -837,7 +849,7 @@ class Device:
         c = self.journal.calibration
         if not (c[j.CAL_FORWARD] or c[j.CAL_FORWARD + 1] or c[j.CAL_FORWARD + 2]):
             return True
-        return self.chain.detector.set_frame(
+        return self.chain.set_frame(
             c[j.CAL_UP],
             c[j.CAL_UP + 1],
             c[j.CAL_UP + 2],
@@ -917,7 +929,7 @@ class Device:
         if self.journal.calibrated:
             self._apply_calibration()
         else:
-            self.chain.detector.calibrated = 0
+            self.chain.forget_upright()
         self._play(z.P_SNOOZE)
 
     def _leave_bow(self):
@@ -988,7 +1000,7 @@ class Device:
             self._forward_axis = axis
             self._forget_forward()
             c = self.journal.calibration
-            if self.journal.calibrated and not self.chain.detector.set_upright(
+            if self.journal.calibrated and not self.chain.set_axis(
                 c[j.CAL_UP], c[j.CAL_UP + 1], c[j.CAL_UP + 2], axis
             ):
                 self._note("forward_axis is up", None)
@@ -1007,7 +1019,7 @@ class Device:
             return False
         self._calibrating = True
         self._leave_bow()
-        self._calibration_state = w.CALIBRATION_NAMES.index("running")
+        self._calibration_state = _CALIBRATION_RUNNING
         self.chain.begin_calibration()
         return True
 

@@ -16,9 +16,10 @@ from walktall import records, settings
 
 from . import dates
 from .client import short_name, version_text
-from .figures import GOOD, UNCERTAINTY_DEG, Figures, Part, figures_of, percents
+from .figures import GOOD, Figures, Part, figures_of, percents
 from .store import Session
 from .terminal import count, duration, write
+from .words import BLIND, degrees
 
 _BAR_CELLS = 24
 _STYLES = {GOOD: "green", "forward_s": "red", "back_s": "magenta", "side_s": "yellow"}
@@ -26,23 +27,8 @@ _LEFT_OUT_STYLE = "bright_black"
 _HEADING = "bold"
 _FAINT = "bright_black"
 
-# What one sensor on a collar cannot see. Source: docs/algorithm.md.
-_BLIND = (
-    f"Angles hold to about ±{UNCERTAINTY_DEG}°: close to a limit, which side of it is chance. The clip feels the tilt "
-    "of the collar alone. It cannot see where the head is or looks, the shoulders, the arms or the hips; a hill or a "
-    "loose collar looks to it like a lean. 'Lean' and 'slouch' say how fast it came, not what the spine did; "
-    "'unsure' is neither. It reminds; it does not diagnose or treat."
-)
 #: From this quality on, by its begin: how a calibration is called.
 _QUALITIES = ((80, "good"), (50, "fair"), (1, "poor"))
-
-
-def degrees(cdeg: int) -> str:
-    """Hundredths of a degree as whole degrees, signed: ``+4°``. Finer would claim too much."""
-    whole = (abs(cdeg) + 50) // 100
-    if not whole:
-        return "0°"
-    return f"{'+' if cdeg > 0 else '−'}{whole}°"
 
 
 def calibration_words(quality: int) -> str:
@@ -93,6 +79,11 @@ def date_remark(session: Session, zone: tzinfo | None = None) -> str:
     return ""
 
 
+def remarks_of(session: Session, figures: Figures, zone: tzinfo | None = None) -> list[str]:
+    """What is worth knowing of the session as a whole, in sentences."""
+    return [text for text in (date_remark(session, zone), *(_sentence(r) for r in figures.remarks)) if text]
+
+
 def report(console: Console, session: Session, zone: tzinfo | None = None) -> None:
     """Print the report of one session."""
     write(console, *blocks(session, console.is_terminal, zone))
@@ -108,15 +99,15 @@ def blocks(session: Session, bars: bool, zone: tzinfo | None = None) -> list[Ren
     made += [Text(""), Text("Where each second went", _HEADING), _seconds(session, figures, bars)]
     if figures.inexact:
         made.append(_line("A counter was full: the parts do not add up to the time worn.", "yellow"))
-    made += [Text(""), Text("Faults and buzzes", _HEADING), _rows(_fault_rows(session, figures))]
-    made += [Text(""), Text("Walking", _HEADING), _rows(_walking_rows(session, figures.judged_s))]
-    made += [Text(""), Text("The clip", _HEADING), _rows(_clip_rows(session))]
-    remarks = [text for text in (date_remark(session, zone), *(_sentence(r) for r in figures.remarks)) if text]
+    made += [Text(""), Text("Faults and buzzes", _HEADING), _rows(fault_rows(session, figures))]
+    made += [Text(""), Text("Walking", _HEADING), _rows(walking_rows(session, figures.judged_s))]
+    made += [Text(""), Text("The clip", _HEADING), _rows(clip_rows(session))]
+    remarks = remarks_of(session, figures, zone)
     if remarks:
         made += [Text(""), Text("Worth knowing", _HEADING), *(_line(text) for text in remarks)]
     if figures.advice:
         made += [Text(""), Text("What you might try", _HEADING), *(_line(text) for text in figures.advice)]
-    made += [Text(""), Text("How far to trust this", _HEADING), _line(_BLIND, _FAINT)]
+    made += [Text(""), Text("How far to trust this", _HEADING), _line(BLIND, _FAINT)]
     return made
 
 
@@ -203,7 +194,7 @@ def _rows(rows: Sequence[tuple[str, str]]) -> Padding:
     return Padding(table, (0, 0, 0, 2))
 
 
-def _fault_rows(session: Session, figures: Figures) -> list[tuple[str, str]]:
+def fault_rows(session: Session, figures: Figures) -> list[tuple[str, str]]:
     kinds = [
         f"{session[f'{label}_events']} {label}" for label in ("lean", "slouch", "unsure") if session[f"{label}_events"]
     ]
@@ -238,7 +229,7 @@ def _fault_rows(session: Session, figures: Figures) -> list[tuple[str, str]]:
     return rows
 
 
-def _walking_rows(session: Session, judged_s: int) -> list[tuple[str, str]]:
+def walking_rows(session: Session, judged_s: int) -> list[tuple[str, str]]:
     rows = [("steps", f"{session['steps']:,}"), ("walking", duration(session["walking_s"]))]
     if session["cadence_mean_spm"]:
         rows.append(("brisk", f"{duration(session['brisk_s'])} at 100 steps/min or more"))
@@ -257,7 +248,7 @@ def _walking_rows(session: Session, judged_s: int) -> list[tuple[str, str]]:
     return rows
 
 
-def _clip_rows(session: Session) -> list[tuple[str, str]]:
+def clip_rows(session: Session) -> list[tuple[str, str]]:
     rows = [("calibration", calibration_words(session["calibration_quality"]))]
     if session["walk_offset_cdeg"]:
         rows.append(("your own walking tilt", f"{degrees(session['walk_offset_cdeg'])}, taken off"))

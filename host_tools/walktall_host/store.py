@@ -118,6 +118,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (ring_key, block)
         ) WITHOUT ROWID""",
     ),
+    (
+        # What a report of many walks needs of each trace: read once, kept until other blocks of it come.
+        """CREATE TABLE digest (
+            record_key INTEGER PRIMARY KEY REFERENCES record ON DELETE CASCADE,
+            layout INTEGER NOT NULL,
+            mark TEXT NOT NULL,
+            plain TEXT NOT NULL
+        )""",
+    ),
 )
 VERSION = len(MIGRATIONS)
 _FIELDS_NOTE = "session_fields"
@@ -587,6 +596,20 @@ class Store:
             )
             for row in rows
         ]
+
+    def digests(self, layout: int) -> dict[int, tuple[str, str]]:
+        """(mark of the blocks it was made from, JSON) of each session's digest of that layout, by its number."""
+        with self._errors():
+            query = "SELECT record_key, mark, plain FROM digest WHERE layout = ?"
+            return {row[0]: (row[1], row[2]) for row in self._db.execute(query, (layout,))}
+
+    def keep_digests(self, layout: int, made: Mapping[int, tuple[str, str]]) -> None:
+        """Keep digests, each in place of an older one of its session."""
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO digest (record_key, layout, mark, plain) VALUES (?, ?, ?, ?)",
+                [(number, layout, mark, plain) for number, (mark, plain) in made.items()],
+            )
 
     def unread(self) -> list[Unread]:
         """Records that are kept and cannot be read, and why."""

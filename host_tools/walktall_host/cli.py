@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 from walktall import __version__, records, wire
 
-from . import configure, dates, install, live, selftest
+from . import configure, dates, export, install, keeping, live, names, selftest
 from . import report as reports
 from .client import Hello, short_name, version_text
 from .download import Downloaded
@@ -282,7 +282,7 @@ def download(
     results: list[Downloaded] = []
     failed: TransferFailed | None = None
     with Store(store or default_path()) as opened:
-        for clip in each_clip(port, device, _tell_trouble):
+        for clip in each_clip(port, device, _tell_trouble, store):
             if failed is not None:  # of several clips, one that fails does not keep the others waiting
                 note(f"walktall: {failed}")
             if not quiet and not json_:
@@ -370,13 +370,7 @@ def _chosen(store: Store, device: str | None) -> list[Session]:
 
     :raises BadInput: no clip in the store is called so
     """
-    found = dates.in_order(store.sessions())
-    if device is None:
-        return found
-    known = {known.device_id for known in store.devices() if known.device_id.hex().startswith(device.lower())}
-    if not known:
-        raise BadInput(f"no clip {safe(device)} was ever downloaded here")
-    return [session for session in found if session.device_id in known]
+    return names.chosen(store, dates.in_order(store.sessions()), device)
 
 
 @app.command()
@@ -460,11 +454,16 @@ def report(
 # --- the clip itself ------------------------------------------------------------------------------------------------
 
 app.add_typer(configure.app, name="settings")
+app.command()(names.name)
+app.command()(keeping.backup)
+app.command()(keeping.restore)
+app.command()(keeping.forget)
 app.command()(configure.clock)
 app.command()(configure.calibrate)
 app.command("selftest")(selftest.command)
 app.command("live")(live.command)
 app.command("install")(install.command)
+app.command("export")(export.command)
 
 
 # --- the rest ------------------------------------------------------------------------------------------------------

@@ -70,6 +70,9 @@ class Message:
 class Hello(Message):
     """What the clip says of itself."""
 
+    #: What the walker calls it, '' = nothing: the clip does not know.
+    nickname = ""
+
     @property
     def device_id(self) -> bytes:
         return self.raw("device_id")
@@ -80,8 +83,8 @@ class Hello(Message):
 
     @property
     def name(self) -> str:
-        """How the walker calls it: the first digits of its id."""
-        return short_name(self.device_id)
+        """How the walker calls it: its nickname, else the first digits of its id."""
+        return self.nickname or short_name(self.device_id)
 
     def has(self, flag: int) -> bool:
         """One of ``wire.HF_...``."""

@@ -20,7 +20,12 @@ Port = Annotated[
 ]
 Device = Annotated[
     str | None,
-    typer.Option("--device", metavar="CLIP", envvar="WALKTALL_DEVICE", help="This clip alone: how its id begins."),
+    typer.Option(
+        "--device",
+        metavar="CLIP",
+        envvar="WALKTALL_DEVICE",
+        help="This clip alone: its name, its wearer's, or how its id begins.",
+    ),
 ]
 StorePath = Annotated[
     Path | None,

@@ -8,9 +8,11 @@ vendor and product, and a HELLO decides.
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from .client import Client, Hello
 from .errors import BadInput, NoDevice, NotAClip, TransferFailed, WalktallError
+from .names import Names
 from .terminal import safe
 from .transport import SerialPort
 
@@ -87,18 +89,20 @@ class Clip:
 
 
 @contextmanager
-def open_clip(port: str) -> Iterator[Clip]:
+def open_clip(port: str, names: Names | None = None) -> Iterator[Clip]:
     """The clip on that port, greeted; the port is closed at the end.
 
     :raises NoDevice: the port cannot be opened, or no clip answers there
     """
     with SerialPort(port) as opened:
-        client = Client(opened)
-        yield Clip(client, client.hello())
+        yield _greet(Client(opened), names or Names.of_store())
 
 
-def _is_named(hello: Hello, device: str | None) -> bool:
-    return device is None or hello.device_id.hex().startswith(device.lower())
+def _greet(client: Client, names: Names) -> Clip:
+    """The clip that answers, called as the walker calls it."""
+    hello = client.hello()
+    hello.nickname = names.nickname(hello.device_id)
+    return Clip(client, hello)
 
 
 def _say_nothing(fault: WalktallError) -> None:
@@ -106,19 +110,28 @@ def _say_nothing(fault: WalktallError) -> None:
 
 
 def each_clip(
-    port: str | None, device: str | None, tell: Callable[[WalktallError], None] = _say_nothing
+    port: str | None,
+    device: str | None,
+    tell: Callable[[WalktallError], None] = _say_nothing,
+    store: Path | None = None,
 ) -> Generator[Clip]:
     """One after the other, every clip that is plugged in (or the one that is asked for); each is closed before the
     next.
 
     :param port: this port alone
-    :param device: the clip whose id begins so
+    :param device: the clip that is called so, by its nickname, its wearer or how its id begins
     :param tell: told of each port on which a clip may be and could not be greeted, when another one was
+    :param store: where names are kept, if not in the usual store
     :raises NoDevice: there is none; the text says what to do
     """
+    called = Names.of_store(store)
+
+    def is_meant(clip: Clip) -> bool:
+        return device is None or called.means(clip.hello.device_id, device)
+
     if port is not None:
-        with open_clip(port) as clip:
-            if not _is_named(clip.hello, device):
+        with open_clip(port, called) as clip:
+            if not is_meant(clip):
                 raise NoDevice(f"the clip on {safe(port)} is {clip.hello.name}, not {safe(device or '')}")
             yield clip
         return
@@ -133,14 +146,13 @@ def each_clip(
             troubles.append(fault)
             continue
         with opened:
-            client = Client(opened)
             try:
-                clip = Clip(client, client.hello())
+                clip = _greet(Client(opened), called)
             except (NotAClip, TransferFailed) as fault:
                 troubles.append(fault)
                 continue
             names.append(clip.hello.name)
-            if _is_named(clip.hello, device):
+            if is_meant(clip):
                 reached = True
                 yield clip
     if not reached:

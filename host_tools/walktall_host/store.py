@@ -32,7 +32,7 @@ import platformdirs
 from walktall import records, wire
 
 from . import blocks
-from .client import Hello, Sent
+from .client import Hello, Sent, short_name
 from .errors import BadInput, StoreUnusable
 
 #: "WTst" in the file's header: what ``file`` and other tools can tell it by.
@@ -149,6 +149,14 @@ class Session:
     fetched_utc_s: int
     fetched_boot: int
     fetched_uptime_s: int
+    #: What the walker calls the clip and who wore it, '' = not told.
+    nickname: str = ""
+    person: str = ""
+
+    @property
+    def clip(self) -> str:
+        """How the clip is called: its nickname, else the first digits of its id."""
+        return self.nickname or short_name(self.device_id)
 
     def __getitem__(self, name: str) -> int:
         return self.values[name]
@@ -575,7 +583,8 @@ class Store:
             where.append("device_id = ?")
             parameters.append(device)
         query = (
-            "SELECT device_id, journal_id, acked, fetched_utc_s, fetched_boot, fetched_uptime_s, session.* "
+            "SELECT device_id, journal_id, acked, fetched_utc_s, fetched_boot, fetched_uptime_s, "
+            "coalesce(device.name, ''), coalesce(journal.person, ''), session.* "
             "FROM session JOIN record USING (record_key) JOIN journal USING (journal_key) "
             "JOIN device USING (device_key) "
             + (f"WHERE {' AND '.join(where)} " if where else "")
@@ -585,14 +594,16 @@ class Store:
             rows = self._db.execute(query, parameters).fetchall()
         return [
             Session(
-                number=row[6],
+                number=row[8],
                 device_id=row[0],
                 journal_id=row[1],
-                values=dict(zip(_NAMES, row[7:], strict=True)),
+                values=dict(zip(_NAMES, row[9:], strict=True)),
                 acked=bool(row[2]),
                 fetched_utc_s=row[3],
                 fetched_boot=row[4],
                 fetched_uptime_s=row[5],
+                nickname=row[6],
+                person=row[7],
             )
             for row in rows
         ]

@@ -3,8 +3,8 @@
     sample -> tilt -> gait -> (tick) angles, state -> detector -> ring, buzz request -> (second) session, row
 
 The device hands it what the FIFO held, the simulator's fast path hands it the same counts. All its timers count
-samples, so both give the same events. From angles and state on (`judge`) a tick can come out of a trace as well. It touches no hardware, knows no clock, and does not play the patterns it asks
-for.
+samples, so both give the same events. From angles and state on (`judge`) a tick can come out of a trace as well. It
+touches no hardware, knows no clock, and does not play the patterns it asks for.
 """
 
 from array import array
@@ -132,6 +132,20 @@ class Chain:
         self._ticks = 0
         for kind in range(_CLASSES):
             self._votes[kind] = 0
+
+    def stand_into(self, v):
+        """All that judging a session begins from, into an `array('i')` of STAND_SIZE."""
+        self.detector.stand_into(v)
+        self.coach.stand_into(v)
+        v[16] = self._walking
+        v[17] = self._cadence
+
+    def take_stand(self, v):
+        """Begin where `stand_into` stood."""
+        self.detector.take_stand(v)
+        self.coach.take_stand(v)
+        self._walking = v[16]
+        self._cadence = v[17]
 
     def _tick(self):
         tilt = self.tilt

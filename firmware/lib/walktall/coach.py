@@ -67,6 +67,26 @@ class Coach:
         self._walked = 0
         self._sat = 0
 
+    def stand_into(self, v):
+        """What its decisions begin from, into v[9] .. v[15]."""
+        v[9] = self.day
+        v[10] = self._random
+        v[11] = self._faults
+        v[12] = self._block
+        v[13] = self.silent
+        v[14] = self._walked
+        v[15] = self._sat
+
+    def take_stand(self, v):
+        """Begin from what `stand_into` told."""
+        self.set_day(v[9])
+        self._random = v[10]
+        self._faults = v[11]
+        self._block = v[12]
+        self.silent = v[13]
+        self._walked = v[14]
+        self._sat = v[15]
+
     def set_day(self, day):
         """Tell how many days ago the walker began (0 when unknown)."""
         self.day = day

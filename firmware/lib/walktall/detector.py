@@ -193,6 +193,38 @@ class Detector:
         self._quiet_minutes = 0
         self.off_body = 0
 
+    def _rests(self, fault):
+        return not fault.active and not fault.timer and fault.good >= self._rearm
+
+    def stand_into(self, v):
+        """What a judgement begins from, into v[0] .. v[8]; v[0] is 1 where no fault is under way."""
+        at_rest = 1 if self._rests(self.forward) and self._rests(self.back) and self._rests(self.side) else 0
+        v[0] = at_rest | self.calibrated << 1 | self.slipped << 2
+        v[1] = self.snoozed
+        v[2] = self.hill
+        v[3] = self.muted
+        v[4] = self.walk_offset_cdeg
+        v[5] = self.rezero_cdeg
+        v[6] = self._offset_n
+        v[7] = self._walked
+        v[8] = self._since_first
+
+    def take_stand(self, v):
+        """Begin from what `stand_into` told; the history of angles stays."""
+        self.calibrated = v[0] >> 1 & 1
+        self.slipped = v[0] >> 2 & 1
+        self.snoozed = v[1]
+        self.hill = v[2]
+        self.muted = v[3]
+        self.walk_offset_cdeg = v[4]
+        self.rezero_cdeg = v[5]
+        self._offset_n = v[6]
+        self._walked = v[7]
+        self._since_first = v[8]
+        self.forward.restart()
+        self.back.restart()
+        self.side.restart()
+
     # ---- upright ----
 
     def set_upright(self, ax, ay, az, forward_axis):

@@ -1,0 +1,330 @@
+"""Rows of the trace: THE layout. One row a second of wear holds all that the detector took in its four ticks.
+
+What is here packs rows into a block on the board; `retrace` (on no board) reads them and judges them again.
+
+A block is 512 bytes, little endian, and says everything about itself::
+
+    0     1      2    3     4        8       12   14       18    22  24           26             30   32    34   36
+    | 57h | 01h  |kind|flags|number  |ring id|boot|uptime_s|utc_s|seq|session boot|session start |walk|pitch|roll|
+    36       37 38       40                    rows_from      rows_end                        508
+    | rows_from |- | rows_end | [stand][settings] | rows ...   | [checkpoint]  FF ...          | CRC-32 |
+
+`number` only grows. `uptime_s` and `utc_s` (0: not known) are of the beginning of the first row; session boot and start
+are the record's fields `boot` and `start_uptime_s`, which tell of which session the rows are; `seq` is the record's
+number as far as it could be known (short walks merge later); `pitch` and `roll` stand before the first tick. A row::
+
+    0       1            [2 cadence] [2|3 .. states] [8 deltas of w bits] [marks]
+    | w | class << 4 | state | mixed << 6 | marks << 7 |
+
+* `w`: bits of each delta, 0..13: pitch of the four ticks, then roll of the four, each less the tick before it, in steps
+  of 0.1 degrees, two's complement, lowest bit first. 14: a run of whole seconds without samples, 15: of seconds in
+  which the sensor only waited for motion; then two bytes follow, how many seconds, and no deltas.
+* `class`: of the second (`events.CLASS_...`); 0: the rest of a second that a session's end cut off.
+* `state`: of the fourth tick (`events.WALKS` ...); with `mixed` those of the first three follow, a byte each. Where
+  the fourth walks a byte of cadence, steps a minute, comes first of all.
+* marks: a count, then four bytes each: code | tick << 5, fault | label << 3, value (two, signed).
+
+Stand, settings and checkpoint are lists of integers (`pack_ints`): a count, then for each eight of them a mask of those
+that are not 0, and each of these in 6 bits (and a sign), then 7, lowest first, bit 7: more follows.
+
+It does not know files (`trace` does), and allocates nothing.
+"""
+
+from array import array
+
+from . import events as e
+
+try:
+    from micropython import const
+except ImportError:
+
+    def const(value):
+        return value
+
+
+LAYOUT = const(1)
+MAGIC = const(0x57)
+BLOCK_BYTES = const(512)
+# Bytes 0 .. 7 and the CRC stand where they are in every layout.
+H_MAGIC = const(0)
+H_LAYOUT = const(1)
+H_KIND = const(2)
+H_FLAGS = const(3)
+H_NUMBER = const(4)
+H_RING_ID = const(8)
+H_BOOT = const(12)
+H_UPTIME_S = const(14)
+H_UTC_S = const(18)
+H_SEQ = const(22)
+H_SESSION_BOOT = const(24)
+H_SESSION_START_S = const(26)
+H_WALK = const(30)
+H_PITCH = const(32)
+H_ROLL = const(34)
+H_ROWS_FROM = const(36)
+H_ROWS_END = const(38)
+HEADER_BYTES = const(40)
+CRC_AT = const(508)
+
+KIND_EMPTY = const(0)  # a ring begins here
+KIND_ROWS = const(1)
+KIND_RAW = const(2)
+
+# Flags of a block.
+B_BEGIN = const(1)  # a session's first block: a stand lies before the rows
+B_SETTINGS = const(2)  # and settings behind it, in force from here or from the mark that says so
+B_CHECKPOINT = const(4)  # behind the rows: record, counters, stand
+B_END = const(8)  # the session ended with this block
+B_KEPT = const(16)  # and left a record
+B_TAKEN_UP = const(32)  # it goes on after a loss of power
+
+W_MISSING = const(14)
+W_DOZED = const(15)
+STEP_CDEG = const(10)
+STAND_SIZE = const(18)  # integers in a stand (`chain.stand_into`)
+ROW_MAX = const(2 + 1 + 3 + 13 + 1 + 6 * 4)
+_MIXED = const(64)
+_MARKED = const(128)
+_MARKS = const(6)  # in a second; more are counted, not kept
+
+
+class RowWriter:
+    """Packs rows into `buf` from `at` up to `end`: `tick` four times, `mark` as they come, `second`.
+
+    The chain calls it, `trace` hands the buffer; while `on` is 0 nothing is taken.
+    """
+
+    def __init__(self):
+        self.on = 0
+        self.buf = bytearray(BLOCK_BYTES)
+        self.at = HEADER_BYTES
+        self.end = CRC_AT
+        #: Seconds in the block.
+        self.seconds = 0
+        #: Rows and marks that found no room.
+        self.lost = 0
+        #: Before the first tick of the next row.
+        self.pitch = 0
+        self.roll = 0
+        self._run_at = 0  # where the last row's count lies, if that is a run
+        self._n = 0
+        self._marked = 0
+        self._state = bytearray(e.TICKS_PER_S)
+        self._values = array("h", [0] * (2 * e.TICKS_PER_S))
+        self._marks = bytearray(4 * _MARKS)
+
+    def begin(self, at, end):
+        """Rows go to `at` .. `end` of the buffer from here on."""
+        self.at = at
+        self.end = end
+        self.seconds = 0
+        self._run_at = 0
+
+    def take(self, on):
+        """Take rows from the next second's beginning on, or none."""
+        self.on = on
+        self._n = 0
+        self._marked = 0
+
+    def tick(self, k, pitch_cdeg, roll_cdeg, state):
+        """Take tick `k` (0 .. 3) of a second."""
+        if not self.on:
+            return
+        values = self._values
+        if state & e.KIND >= e.MISSING:
+            values[k] = values[k - 1] if k else self.pitch
+            values[k + 4] = values[k + 3] if k else self.roll
+        else:
+            values[k] = pitch_cdeg // STEP_CDEG
+            values[k + 4] = roll_cdeg // STEP_CDEG
+        self._state[k] = state
+        self._n = k + 1
+
+    def mark(self, k, code, fault, label, value):
+        """Take an event of tick `k`."""
+        if not self.on:
+            return
+        if self._marked == _MARKS:
+            self.lost += 1
+            return
+        at = 4 * self._marked
+        self._marked += 1
+        if value > 32767:
+            value = 32767
+        elif value < -32768:
+            value = -32768
+        marks = self._marks
+        marks[at] = code | k << 5
+        marks[at + 1] = fault | label << 3
+        marks[at + 2] = value & 0xFF
+        marks[at + 3] = value >> 8 & 0xFF
+
+    def second(self, second_class, cadence_spm):
+        """Pack the row of the second that has closed."""
+        if not self.on:
+            return
+        state = self._state
+        last = state[3]
+        mixed = state[0] != last or state[1] != last or state[2] != last
+        marked = self._marked
+        self._n = 0
+        self._marked = 0
+        buf = self.buf
+        at = self.at
+        kind = last & e.KIND
+        width = 0
+        if kind >= e.MISSING and not last & e.WALKS and not mixed and not marked:
+            width = W_MISSING if kind == e.MISSING else W_DOZED
+            run = self._run_at
+            if run and buf[run - 1] == last and buf[run - 2] == (width | second_class << 4) and buf[run + 1] != 255:
+                # One more of the same.
+                buf[run] = buf[run] + 1 & 0xFF
+                if not buf[run]:
+                    buf[run + 1] += 1
+                self.seconds += 1
+                return
+        else:
+            values = self._values
+            before = self.pitch
+            most = 0
+            for k in range(8):
+                if k == 4:
+                    before = self.roll
+                delta = values[k] - before
+                before = values[k]
+                if delta < 0:
+                    delta = -1 - delta
+                    if not width:
+                        width = 1
+                most |= delta
+            if most:
+                width = 1
+                while most:
+                    width += 1
+                    most >>= 1
+        size = 2 + (3 if mixed else 0) + (1 if last & e.WALKS else 0) + (2 if width > 13 else width)
+        if marked:
+            size += 1 + 4 * marked
+        if at + size > self.end:
+            self.lost += 1
+            return
+        buf[at] = width | second_class << 4
+        buf[at + 1] = last | (_MIXED if mixed else 0) | (_MARKED if marked else 0)
+        at += 2
+        self.seconds += 1
+        self._run_at = 0
+        if last & e.WALKS:
+            buf[at] = cadence_spm if cadence_spm < 255 else 255
+            at += 1
+        if mixed:
+            for k in range(3):
+                buf[at + k] = state[k]
+            at += 3
+        if width > 13:
+            self._run_at = at
+            buf[at] = 1
+            buf[at + 1] = 0
+            self.at = at + 2
+            return
+        bits = 0
+        held = 0
+        mask = (1 << width) - 1
+        before = self.pitch
+        for k in range(8):
+            if k == 4:
+                before = self.roll
+            bits |= (values[k] - before & mask) << held
+            before = values[k]
+            held += width
+            while held >= 8:
+                buf[at] = bits & 0xFF
+                at += 1
+                bits >>= 8
+                held -= 8
+        self.pitch = values[3]
+        self.roll = values[7]
+        if marked:
+            buf[at] = marked
+            at += 1
+            for k in range(4 * marked):
+                buf[at + k] = self._marks[k]
+            at += 4 * marked
+        self.at = at
+
+    def cut(self):
+        """A session ends: what its last second has so far is kept as a row of class 0."""
+        n = self._n
+        if not self.on or not (n or self._marked):
+            return
+        for k in range(n, 4):
+            self.tick(k, 0, 0, e.MISSING)
+        self.second(e.CLASS_NONE, 0)
+
+
+def pack_ints(buf, at, values, count):
+    """Offset behind the first `count` of `values`, each within 31 bits."""
+    buf[at] = count
+    at += 1
+    mask_at = at
+    for k in range(count):
+        if not k & 7:
+            mask_at = at
+            buf[at] = 0
+            at += 1
+        value = values[k]
+        if not value:
+            continue
+        buf[mask_at] |= 1 << (k & 7)
+        sign = 0
+        if value < 0:
+            value = -value
+            sign = 64
+        byte = value & 63 | sign
+        value >>= 6
+        while value:
+            buf[at] = byte | 128
+            at += 1
+            byte = value & 127
+            value >>= 7
+        buf[at] = byte
+        at += 1
+    return at
+
+
+def unpack_ints(buf, at, end, values):
+    """Offset behind a list of integers, put into `values` as far as there is room (the rest of it 0); -1 where it does
+    not end before `end` or an integer is none of 31 bits."""
+    for k in range(len(values)):
+        values[k] = 0
+    if at >= end:
+        return -1
+    count = buf[at]
+    at += 1
+    mask = 0
+    for k in range(count):
+        if not k & 7:
+            if at >= end:
+                return -1
+            mask = buf[at]
+            at += 1
+        if not mask >> (k & 7) & 1:
+            continue
+        if at >= end:
+            return -1
+        byte = buf[at]
+        at += 1
+        value = byte & 63
+        sign = byte & 64
+        shift = 6
+        while byte & 128:
+            if at >= end or shift > 27:
+                return -1
+            byte = buf[at]
+            at += 1
+            value |= (byte & 127) << shift
+            shift += 7
+        if value > 0x7FFFFFFF:
+            return -1
+        if k < len(values):
+            values[k] = -value if sign else value
+    return at

@@ -18,23 +18,23 @@ SIM = ROOT / "simulator" / "walktall_sim"
 # Imports run one way: a module of `walktall` may import only from layers below its own.
 LAYERS = (
     {"fixmath", "ticks", "events", "retained"},
-    {"records", "limits"},
-    {"wire", "settings", "meanings", "tilt", "gait", "calibrate", "buttons", "supply", "coach"},
-    {"detector"},
-    {"buzz", "session"},
+    {"packing", "limits"},
+    {"slots", "frames", "rows", "settings", "tilt", "gait", "calibrate", "buttons", "supply", "coach"},
+    {"detector", "records", "meanings"},
+    {"buzz", "session", "wire"},
     {"chain", "journal", "trace"},
-    {"link", "selftest"},
+    {"link", "selftest", "retrace"},
     {"device"},
 )
 LAYER_OF = {name: level for level, names in enumerate(LAYERS) for name in names}
-# Between the sensor's bytes and the motor's duty, once a sample, a tick or a second. `records`, `wire`, `journal` and
-# `link` compute CRC-32 and 32-bit fields, a few times a walk: there an allocation does no harm.
+# Between the sensor's bytes and the motor's duty, once a sample, a tick or a second. `packing`, `frames`, `journal`
+# and `link` compute CRC-32 and 32-bit fields, a few times a walk: there an allocation does no harm.
 HOT = {"fixmath", "ticks", "tilt", "gait", "detector", "calibrate", "chain", "events", "buzz", "session", "buttons"}
-HOT |= {"supply", "coach"}
+HOT |= {"supply", "coach", "rows"}
 INTEGERS_ONLY = {"fixmath", "ticks", "tilt", "gait", "detector", "calibrate", "chain", "events", "session"}
 # What the host may know of the device: field tables and framing; settings and detector for what-if and the self-test.
 # `selftest` runs the same walk through the same files that the device has, and tells the digest to compare with.
-HOST_MAY_IMPORT = {"records", "wire", "settings", "detector", "events", "meanings", "selftest", "boards"}
+HOST_MAY_IMPORT = {"records", "wire", "settings", "detector", "events", "meanings", "selftest", "boards", "rows", "retrace"}
 NO_SUCH_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "misc"}
 
 

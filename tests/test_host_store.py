@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from walktall import records as r
-from walktall import wire
+from walktall import slots, wire
 from walktall_host import store as stores
 from walktall_host.client import Client, Hello, Sent
 from walktall_host.download import download
@@ -89,8 +89,9 @@ def test_a_record_of_a_later_layout_is_kept_and_read_after_the_upgrade(
         assert store.sessions() == []
         assert [unread.fault for unread in store.unread()] == [stores.NEWER]
     # The upgrade: a field table with one layout more, of the same fields.
-    monkeypatch.setattr(r, "SESSION_LAYOUT", r.SESSION_LAYOUT + 1)
-    monkeypatch.setattr(r, "SESSION_COUNTS", (*r.SESSION_COUNTS, r.S_COUNT))
+    for module in (r, slots):
+        monkeypatch.setattr(module, "SESSION_LAYOUT", 2)
+        monkeypatch.setattr(module, "SESSION_COUNTS", (0, r.S_COUNT, r.S_COUNT))
     with Store(path) as store:
         assert [session["wear_s"] for session in store.sessions()] == [321]
         assert store.unread() == []

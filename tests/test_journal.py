@@ -47,11 +47,14 @@ def fields_of(slot: bytes) -> dict[str, int]:
 
 
 def test_the_head_is_in_its_place() -> None:
-    for i, (name, _, _) in enumerate(j.HEAD_FIELDS):
+    for i, (name, _, _) in enumerate(r.HEAD_FIELDS):
         assert getattr(j, f"J_{name.upper()}") == i
-    assert r.Table(j.HEAD_FIELDS).size == 52 and r.Table(j.CALIBRATION_FIELDS).size <= 96 - 56
+    assert j.HEAD_CODES.split() == [code for _, code, _ in r.HEAD_FIELDS]
+    assert j.CALIBRATION_CODES.split() == [code for _, code, _ in r.CALIBRATION_FIELDS]
+    assert len(r.CALIBRATION_FIELDS) == j.CALIBRATION_COUNT
+    assert r.Table(r.HEAD_FIELDS).size == 52 and r.Table(r.CALIBRATION_FIELDS).size <= 96 - 56
     assert 96 + s.PACKED_MAX <= j.SLOTS_AT
-    names = [row[0] for row in j.CALIBRATION_FIELDS]
+    names = [row[0] for row in r.CALIBRATION_FIELDS]
     assert names[j.CAL_UP].startswith("up_x") and names[j.CAL_BIAS] == "bias_x" and names[j.CAL_FORWARD] == "forward_x"
     assert names[j.CAL_QUALITY] == "quality" and names[j.CAL_TAKEN_UTC_S] == "taken_utc_s"
     assert names[j.CAL_WALK_OFFSET_CDEG] == "walk_offset_cdeg"

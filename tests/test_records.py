@@ -48,6 +48,7 @@ def reference(fields: list[int]) -> bytes:
 def test_every_index_constant_is_its_fields_place() -> None:
     for i, (name, _, _) in enumerate(r.SESSION_FIELDS):
         assert getattr(r, f"S_{name.upper()}") == i
+    assert r.SESSION_CODES.split() == [code for _, code, _ in r.SESSION_FIELDS]
     assert r.S_COUNT == len(r.SESSION_FIELDS) == r.SESSION_COUNTS[r.SESSION_LAYOUT]
 
 
@@ -130,7 +131,7 @@ def test_a_later_layout_is_refused_by_code_and_an_erased_slot_is_none() -> None:
 
 def test_fields_that_an_older_layout_lacks_read_as_zero(monkeypatch: pytest.MonkeyPatch) -> None:
     """Layout 1 is the first; the reader is held to it with a layout of 30 fields put in its place."""
-    monkeypatch.setattr(r, "SESSION_COUNTS", (0, 30))
+    monkeypatch.setattr("walktall.slots.SESSION_COUNTS", (0, 30))
     fields = r.new_session_fields()
     fields[r.S_CUES] = 99
     size = 1 + sum(r.SESSION.widths[:30])
@@ -178,7 +179,7 @@ def test_the_document_says_what_the_tables_say(part: str, request: pytest.Fixtur
     table = {
         "session": layout(r.SESSION_FIELDS, meanings.SESSION, 1),
         "flags": numbered(r.FLAG_NAMES, meanings.FLAGS, "flag"),
-        "head": layout(journal.HEAD_FIELDS, meanings.JOURNAL, 4),
-        "calibration": layout(journal.CALIBRATION_FIELDS, meanings.CALIBRATION, 56),
+        "head": layout(r.HEAD_FIELDS, meanings.JOURNAL, 4),
+        "calibration": layout(r.CALIBRATION_FIELDS, meanings.CALIBRATION, 56),
     }[part]
     hold("records.md", part, table, request)

@@ -8,7 +8,7 @@ import zlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from walktall import meanings, records
+from walktall import frames, meanings, records
 from walktall import wire as w
 
 from tests.desk_device import UTC_S, Desk
@@ -126,6 +126,13 @@ def test_every_index_and_name_is_its_place() -> None:
         assert getattr(w, f"HF_{name.upper()}") == 1 << bit
     codes = {value: name for name, value in vars(w).items() if name.startswith("E_")}
     assert len(codes) == len(w.ERROR_NAMES) - 1 and set(codes) == set(range(1, len(w.ERROR_NAMES)))
+
+
+def test_the_boards_codes_are_the_tables() -> None:
+    assert frames.HELLO_CODES.split() == [code for _, code, _ in w.HELLO_FIELDS]
+    assert frames.LIVE_CODES.split() == [code for _, code, _ in w.LIVE_DATA_FIELDS]
+    assert w.LIVE_DATA_FIELDS[w.LIVE_LOST][0] == "lost"
+    assert w.SETTING_SIZE == w.fields_size(w.SETTING_FIELDS)
 
 
 def test_every_message_fits_a_frame() -> None:
@@ -295,7 +302,7 @@ def test_the_device_says_what_the_documents_examples_say(
     monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     """The examples are one exchange with a device that has two walks; a real link gives those bytes."""
-    monkeypatch.setattr(records, "FW_VERSION", 100)
+    monkeypatch.setattr("walktall.slots.FW_VERSION", 100)
     desk = Desk(seed=2)
     desk.record(600)
     desk.record(

@@ -28,7 +28,8 @@ page.
 from array import array
 
 from . import limits as s
-from . import records as r
+from . import slots as r
+from .packing import Table, crc, crc32, seal_into
 
 try:
     from micropython import const
@@ -43,27 +44,8 @@ JOURNAL_LAYOUT = const(1)
 _MAGIC = b"WTJ"
 
 #: Behind magic and layout. The first six stand where they are in every later layout, so that a device whose journal
-#: a later firmware wrote can still say who it is.
-HEAD_FIELDS = (
-    ("generation", "I", ""),
-    ("length", "H", "bytes"),
-    ("slot_bytes", "B", "bytes"),
-    ("count", "H", "records"),
-    ("device_id", "8s", ""),
-    ("journal_id", "4s", ""),
-    ("boot", "H", ""),
-    ("next_seq", "H", ""),
-    ("acked_seq", "H", ""),
-    ("last_utc_s", "I", "s"),
-    ("clock_set_utc_s", "I", "s"),
-    ("dropped_acked", "H", "records"),
-    ("dropped_unacked", "H", "records"),
-    ("commits", "I", "commits"),
-    ("commit_day", "H", ""),
-    ("commits_today", "B", "commits"),
-    ("commits_deferred", "H", "commits"),
-    ("first_utc_s", "I", "s"),
-)
+#: a later firmware wrote can still say who it is. Names and units: ``records.HEAD_FIELDS``.
+HEAD_CODES = "I H B H 8s 4s H H H I I H H I H B H I"
 J_GENERATION = const(0)
 J_LENGTH = const(1)
 J_SLOT_BYTES = const(2)
@@ -83,21 +65,10 @@ J_COMMITS_TODAY = const(15)
 J_COMMITS_DEFERRED = const(16)
 J_FIRST_UTC_S = const(17)
 
-#: The calibration, as ``chain.set_upright`` takes it. A forward vector of zeros: the setting ``forward_axis`` holds.
-CALIBRATION_FIELDS = (
-    ("up_x_counts", "h", "counts"),
-    ("up_y_counts", "h", "counts"),
-    ("up_z_counts", "h", "counts"),
-    ("bias_x", "h", "1/16 count"),
-    ("bias_y", "h", "1/16 count"),
-    ("bias_z", "h", "1/16 count"),
-    ("forward_x", "h", "Q14"),
-    ("forward_y", "h", "Q14"),
-    ("forward_z", "h", "Q14"),
-    ("quality", "B", "%"),
-    ("walk_offset_cdeg", "h", "0.01 deg"),
-    ("taken_utc_s", "I", "s"),
-)
+#: The calibration, as ``chain.set_upright`` takes it. A forward vector of zeros: the setting ``forward_axis``
+#: holds. Names and units: ``records.CALIBRATION_FIELDS``.
+CALIBRATION_CODES = "h h h h h h h h h B h I"
+CALIBRATION_COUNT = const(12)
 CAL_UP = const(0)
 CAL_BIAS = const(3)
 CAL_FORWARD = const(6)
@@ -165,8 +136,8 @@ class Journal:
         self._image = bytearray(self._size)
         self._view = memoryview(self._image)
         self._chunk = bytearray(_CHUNK)
-        self._head_table = r.Table(HEAD_FIELDS)
-        self._calibration_table = r.Table(CALIBRATION_FIELDS)
+        self._head_table = Table(HEAD_CODES)
+        self._calibration_table = Table(CALIBRATION_CODES)
         self._merged = r.new_session_fields()
         self._fetched_seq = 0
         # The first record that is not yet written as it stands in memory, 0 = all are.
@@ -176,7 +147,7 @@ class Journal:
         #: The head's values by the J_... indexes.
         self.head = self._head_table.new_values()
         #: By the CAL_... indexes; after a change call ``touch(WHY_CALIBRATION, ...)``.
-        self.calibration = array("i", bytes(4 * len(CALIBRATION_FIELDS)))
+        self.calibration = array("i", bytes(4 * CALIBRATION_COUNT))
         #: After a change call ``touch(WHY_SETTINGS, ...)``.
         self.settings = s.Settings()
         #: Records that fit.
@@ -316,7 +287,7 @@ class Journal:
             n = min(_CHUNK, length - offset)
             piece = chunk if n == _CHUNK else memoryview(chunk)[:n]
             source.read_into(offset, piece)
-            value = r.crc32(piece, value)
+            value = crc32(piece, value)
             offset += n
         value &= 0xFFFFFFFF
         piece = memoryview(chunk)[:_CRC_SIZE]
@@ -486,7 +457,7 @@ class Journal:
         """CRC-32 over the slots behind the last acknowledged one up to ``seq``, 0..2^32-1; what ACK must carry."""
         first = self._slot(self._first_unacked())
         last = self._slot(self.index_from(seq + 1))
-        return r.crc(self._image, first, last - first) if last > first else 0
+        return crc(self._image, first, last - first) if last > first else 0
 
     def acknowledge(self, seq, crc, uptime_s):
         """ACK_OK, ACK_MISMATCH or ACK_UNKNOWN. Everything up to ``seq`` is the host's; nothing is erased.
@@ -571,7 +542,7 @@ class Journal:
         self._head_table.pack_into(image, _HEAD_AT, head)
         self._calibration_table.pack_into(image, _CALIBRATION_AT, self.calibration)
         self.settings.pack_into(image, _SETTINGS_AT)
-        r.seal_into(image, 0, self._size - _CRC_SIZE)
+        seal_into(image, 0, self._size - _CRC_SIZE)
         bank = 1 - self.bank
         try:
             self._banks[bank].write(image)

@@ -38,9 +38,9 @@ says again what it said to that id.
 It decides nothing about posture and keeps nothing: ``journal`` does.
 """
 
-from . import records as r
+from . import frames as w
 from . import limits as s
-from . import wire as w
+from . import slots as r
 from .journal import (
     ACK_OK,
     ACK_UNKNOWN,
@@ -59,6 +59,7 @@ from .journal import (
     NOTHING,
     WHY_SESSION,
 )
+from .packing import i32, u16
 from .ticks import ticks_diff
 
 try:
@@ -276,9 +277,9 @@ class Link:
         if kind == w.HELLO:
             self._answer_hello(request_id)
         elif kind == w.CLOCK and size >= 4:
-            self._answer_clock(request_id, w.i32(frame, _BODY))
+            self._answer_clock(request_id, i32(frame, _BODY))
         elif kind == w.FETCH and size >= 4:
-            self._begin_fetch(request_id, w.u16(frame, _BODY), w.u16(frame, _BODY + 2))
+            self._begin_fetch(request_id, u16(frame, _BODY), u16(frame, _BODY + 2))
         elif kind == w.ACK and size >= 6:
             self._answer_ack(request_id, frame)
         elif kind == w.SETTINGS_GET and size >= 1:
@@ -316,7 +317,7 @@ class Link:
         elif kind == w.FORMAT and size >= 8:
             self._answer_format(request_id, frame)
         elif kind == w.FETCH_TRACE and size >= 8:
-            self._begin_trace(request_id, w.i32(frame, _BODY), w.u16(frame, _BODY + 4), w.u16(frame, _BODY + 6))
+            self._begin_trace(request_id, i32(frame, _BODY), u16(frame, _BODY + 4), u16(frame, _BODY + 6))
         elif kind == w.RAW and size >= 1:
             self._answer_raw(request_id, frame[_BODY])
         elif 0 < kind < w.N_KINDS:
@@ -521,7 +522,7 @@ class Link:
 
     def _answer_ack(self, request_id, frame):
         journal = self._handler.journal
-        seq = w.u16(frame, _BODY)
+        seq = u16(frame, _BODY)
         at = _BODY + _CRC_AT
         crc = frame[at] | frame[at + 1] << 8 | frame[at + 2] << 16 | frame[at + 3] << 24
         code = journal.acknowledge(seq, crc, self._handler.uptime_s())
@@ -558,7 +559,7 @@ class Link:
         fits = True
         for k in range(count):
             at = _BODY + 1 + w.SETTING_SIZE * k
-            if fits and not settings.assign(frame[at], w.i32(frame, at + 1)):
+            if fits and not settings.assign(frame[at], i32(frame, at + 1)):
                 fits = False
         if not fits or not settings.check():
             settings.restore(old)

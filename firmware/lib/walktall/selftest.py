@@ -13,9 +13,10 @@ Both go in small steps, for a device has a sensor to look after meanwhile. Neith
 import os
 
 from . import events as e
-from . import records as r
+from . import slots as r
 from .chain import Chain
 from .limits import Settings
+from .packing import crc32
 
 try:
     from micropython import const
@@ -46,7 +47,7 @@ _STRIDE = const(56)  # samples: two steps, 111 a minute
 _G = const(8197)
 
 #: Modules that no board needs: they may be missing on its drive.
-HOST_ONLY = ("meanings.py", "settings.py")
+HOST_ONLY = ("meanings.py", "records.py", "settings.py", "wire.py")
 _CHUNK = const(1024)
 
 
@@ -155,7 +156,7 @@ class SelfTest:
         for index in range(len(fields)):
             if index != r.S_FW_VERSION:  # a new number alone makes no other detector
                 self._put(0, fields[index])
-                self._state = r.crc32(self._row, self._state)
+                self._state = crc32(self._row, self._state)
         self.passed = self._seen & (1 << e.BUZZ) != 0 and self._seen & (1 << e.RECOVERED) != 0
         digest = bytearray(8)
         for k in range(4):
@@ -175,7 +176,7 @@ class SelfTest:
             put(12, ring.label)
             put(16, ring.value)
             put(20, chain.buzz_request)
-            self._events = r.crc32(self._row, self._events)
+            self._events = crc32(self._row, self._events)
         chain.buzz_request = 0
         put(0, chain.detector.pitch_cdeg)
         put(4, chain.detector.roll_cdeg)
@@ -188,7 +189,7 @@ class SelfTest:
         put(32, chain.detector.forward.sum_cdeg)
         put(36, chain.detector.forward.margin)
         put(40, chain.detector.walk_offset_cdeg)
-        self._state = r.crc32(self._row, self._state)
+        self._state = crc32(self._row, self._state)
 
 
 class SourceDigest:
@@ -234,11 +235,11 @@ class SourceDigest:
                 return True
             name = self._names[self._at]
             self._file = open(self._folder + "/" + name, "rb")
-            self._crc = r.crc32(name.encode() + b"\0", self._crc)
+            self._crc = crc32(name.encode() + b"\0", self._crc)
             return False
         n = self._file.readinto(self._chunk)
         if n:
-            self._crc = r.crc32(memoryview(self._chunk)[:n], self._crc)
+            self._crc = crc32(memoryview(self._chunk)[:n], self._crc)
             self._bytes += n
             return False
         self.close()

@@ -27,7 +27,7 @@ except ImportError:
 
 
 from . import events
-from . import records as r
+from . import slots as r
 
 # 100 steps/min is the threshold of moderate, "brisk" walking, 3 MET (CADENCE-Adults, docs/algorithm.md).
 BRISK_SPM = const(100)

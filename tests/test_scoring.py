@@ -18,7 +18,7 @@ def scored(turns: list[str], *buzzes: dict[str, Any], seconds: float = 300.0) ->
 
 
 def test_what_is_worth_a_buzz_are_the_settings_defaults() -> None:
-    assert scoring.worth() == (12.0, -8.0, 10.0)
+    assert scoring.worth() == ((12.0, 8.0), (-8.0, -5.0), 10.0)
 
 
 def test_an_episode_begins_where_the_angle_passes_the_limit_and_latency_runs_from_there() -> None:
@@ -44,6 +44,9 @@ def test_an_episode_begins_where_the_angle_passes_the_limit_and_latency_runs_fro
         (["11@90+60/1"], [], (0, 0, 0, None, None)),
         (["-10@90+40/1"], [buzz(101, "back")], (1, 1, 0, 1.0, 1.0)),
         (["20@60+30/1", "-12@150+30/1"], [buzz(72), buzz(162, "back")], (2, 2, 0, 1.0, 1.0)),
+        # Between the limits a fault goes on; what only reaches there is none.
+        (["11@90+40/1", "5@90+4/1"], [buzz(101), buzz(116)], (1, 1, 0, 1.0, 1.0)),
+        (["11@90+40/1"], [buzz(101)], (0, 0, 1, None, 0.0)),
         # Two turns that add up to one lean.
         (["7@60+60/1", "7@80+30/1"], [buzz(91)], (1, 1, 0, 1.0, 1.0)),
     ],

@@ -486,6 +486,175 @@ class _CheckTable:
         self._console.print(f"{totals['cases']} cases: {', '.join(words)} ({spent:.1f} s of work)")
 
 
+# --- sweep --------------------------------------------------------------------------------------------------------
+
+
+@app.command(
+    epilog="Example: walktall-sim sweep made people --vary hold_s=5,10,15 --vary on_deg=10,12,15 --out sweep.parquet"
+)
+def sweep(
+    suite: Annotated[
+        list[str], typer.Argument(metavar="SUITE...", help="A .toml suite, a folder of them, or one that ships.")
+    ],
+    vary: Annotated[
+        list[str], typer.Option("--vary", metavar="NAME=V,V,...", help="A setting and its values; may come again.")
+    ],
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", metavar="N", help="Processes; as many as processors unless given.")
+    ] = None,
+    dask: Annotated[
+        str | None, typer.Option("--dask", metavar="ADDRESS", help="The scheduler of a Dask cluster to work on.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write a row for each combination (.csv or .parquet).")
+    ] = None,
+    units: Annotated[
+        Path | None,
+        typer.Option("--units", metavar="FILE", help="Also write a row for each case with each combination."),
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Also draw it: leans found, latency, false alarms.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line, one for each combination.")] = False,
+    case: Annotated[
+        list[str] | None, typer.Option("--case", metavar="TEXT", help="Only cases with this in their name.")
+    ] = None,
+) -> None:
+    """Try settings on many walks: how often a lean is found, how soon, and false alarms an hour, for each combination.
+
+    Cancelled, it keeps what is done beside --out, and the same command goes on from there.
+    """
+    if jobs is not None and jobs < 1:
+        raise UsageError(f"--jobs {jobs}: must be 1 or more")
+    if jobs is not None and dask is not None:
+        raise UsageError("--jobs and --dask exclude each other: the cluster has its own workers")
+    with _input_errors():
+        from walktall_sim import suites
+        from walktall_sim import sweep as work
+
+        try:
+            for option, path in (("--out", out), ("--units", units)):
+                if path is not None:
+                    work.kind_of(path, option)
+            if plot is not None:
+                from walktall_sim import pareto
+                from walktall_sim import plot as pictures
+
+                kind = pictures.kind_of(plot)
+            varied = [work.parse_vary(text) for text in vary]
+            combos = work.combinations(varied, _note)
+            files = list(dict.fromkeys(file for one in suite for file in suites.find(one)))
+            cases = [one for file in files for one in suites.read(file)]
+        except (suites.SuiteError, work.SweepError) as error:
+            raise UsageError(str(error)) from None
+        if case:
+            cases = [one for one in cases if any(text in one.name for text in case)]
+            if not cases:
+                raise UsageError(f"--case {case[0]!r}: no case has this in its name")
+        away = [one for one in cases if one.walk is None]
+        cases = [one for one in cases if one.walk is not None]
+        if away:
+            _note(f"{len(away)} cases left out: {away[0].missing}")
+        if not cases:
+            raise UsageError("no case is left to be played")
+        done = _sweep(work, cases, combos, out, jobs or os.cpu_count() or 1, dask)
+        if units is not None:
+            try:
+                work.write(work.unit_rows(done), units)
+            except work.SweepError as error:
+                raise UsageError(str(error)) from None
+        rows = work.table(done)
+        if json:
+            for row in rows:
+                _show_json(row)
+        else:
+            _show_sweep(rows)
+        if plot is not None:
+            from walktall_sim.whole import write_whole
+
+            names = [one.name for one in varied]
+            title = f"{len(combos)} settings on {len(cases)} walks, {rows[0]['hours']:.1f} h each"
+            try:
+                write_whole(plot, pareto.picture(rows, names, title, kind))
+            except OSError as error:
+                raise UsageError(f"--plot {plot}: cannot be written ({error.strerror})") from None
+
+
+def _sweep(work: Any, cases: Any, combos: Any, out: Path | None, jobs: int, dask: str | None) -> Any:
+    """All units played and what is wanted of them written; what is done is kept when it is cut short."""
+    counts = [0, 0]
+    journal = None
+    try:
+        journal = work.Journal(work.journal_of(out) if out is not None else None)
+        with (
+            _progress("sweeping", len(cases) * len(combos)) as tell,
+            work.cluster(dask) if dask is not None else work.processes(jobs) as executor,
+        ):
+
+            def told(n: int, total: int) -> None:
+                if n and not counts[1]:
+                    _note(f"{n} of {total} units are there from before")
+                counts[:] = n, total
+                if tell is not None:
+                    tell(n)
+
+            done = work.run(cases, combos, journal, executor, 16 if dask is not None else jobs, told)
+        if out is not None:
+            work.write(work.table(done), out)
+            journal.remove()
+        return done
+    except work.SweepError as error:
+        raise UsageError(str(error)) from None
+    except KeyboardInterrupt:
+        if journal is not None and journal.path is not None:
+            kept = f"{counts[0]} of {counts[1]} units are kept in {journal.path}"
+            _note(f"cancelled; {kept}; the same command goes on from there")
+        raise
+    finally:
+        if journal is not None:
+            journal.close()
+
+
+_SWEEP_HEADS = {
+    "sensitivity": "sensitivity",
+    "precision": "precision",
+    "latency_median_s": "latency s",
+    "latency_p95_s": "p95 s",
+    "false_alarms_per_h": "false/h",
+    "pareto": "best",
+}
+
+
+def _show_sweep(rows: Sequence[dict[str, Any]]) -> None:
+    """A row for each combination, for a person; those that no other beats are marked."""
+    from rich.console import Console
+    from rich.table import Table
+
+    names = list(rows[0])[: list(rows[0]).index("cases")]
+    table = Table(box=None, pad_edge=False)
+    for name in [*names, *_SWEEP_HEADS]:
+        table.add_column(_SWEEP_HEADS.get(name, name), justify="right")
+    for row in rows:
+        cells = [str(row[name]) for name in names]
+        for name in _SWEEP_HEADS:
+            value = row[name]
+            if name == "pareto":
+                cells.append("*" if value else "")
+            elif value is None:
+                cells.append("-")
+            elif name in ("sensitivity", "precision"):
+                cells.append(f"{100.0 * value:.1f} %")
+            else:
+                cells.append(f"{value:.2f}")
+        table.add_row(*cells)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 200
+    console.print(table)
+    one = rows[0]
+    print(f"{one['cases']} walks, {one['hours']:.2f} h, {one['episodes']} leans worth a buzz, for each combination")
+
+
 # --- info ---------------------------------------------------------------------------------------------------------
 
 
@@ -569,6 +738,10 @@ def spread(arguments: Sequence[str]) -> list[str]:
     return out
 
 
+#: which extra brings a package that is not there; all others come with `sim`
+_EXTRAS = {"matplotlib": "plot", "dask": "dask", "distributed": "dask", "h5py": "hdf5"}
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; its exit status. All errors end here, as one line on standard error."""
     try:
@@ -581,7 +754,7 @@ def run(arguments: Sequence[str]) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in {"walktall_sim", "walktall"}:
             raise
-        extra = "plot" if (error.name or "").startswith("matplotlib") else "sim"
+        extra = _EXTRAS.get((error.name or "").partition(".")[0], "sim")
         _note(f"{error.name} is not installed: pip install 'walktall[{extra}]'")
         return EXIT_USAGE
     except KeyboardInterrupt:

@@ -68,7 +68,7 @@ _THEMED = {
     "#F0E442": "bend",
     "#56B4E9": "jog",
 }
-_STYLE: Any = {
+STYLE: Any = {
     "svg.hashsalt": "walktall",
     "svg.fonttype": "none",
     "font.size": 9.0,
@@ -168,10 +168,10 @@ def picture(walk: Walk, trace: Trace, lines: list[Line], title: str, kind: str) 
     """
     if len(trace) < 2:
         raise ReplayError("--plot: the walk is too short for a picture")
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = _draw(walk, trace, lines, title)
         if kind == "svg":
-            return _svg(figure, title)
+            return svg_of(figure, title)
         out = io.BytesIO()
         figure.savefig(out, format="png", dpi=_PNG_DPI)
         return out.getvalue()
@@ -179,8 +179,8 @@ def picture(walk: Walk, trace: Trace, lines: list[Line], title: str, kind: str) 
 
 def element(walk: Walk, trace: Trace, lines: list[Line]) -> str:
     """The picture as an SVG element for a page: narrow enough for a telephone, in the page's own colours."""
-    with mpl.rc_context(_STYLE):
-        text = _svg(_draw(walk, trace, lines, None), None).decode()
+    with mpl.rc_context(STYLE):
+        text = svg_of(_draw(walk, trace, lines, None), None).decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, count=1, flags=re.DOTALL)
     for colour, name in _THEMED.items():
@@ -188,7 +188,8 @@ def element(walk: Walk, trace: Trace, lines: list[Line]) -> str:
     return text
 
 
-def _svg(figure: Figure, title: str | None) -> bytes:
+def svg_of(figure: Figure, title: str | None) -> bytes:
+    """A figure as the bytes of an SVG file, the same for the same figure; without a title on no ground of its own."""
     out = io.BytesIO()
     metadata = {"Date": None} if title is None else {"Date": None, "Title": title}
     figure.savefig(out, format="svg", metadata=metadata, transparent=title is None)

@@ -1,8 +1,9 @@
 """How good the alarms of a walk are: which leans were found, how soon, and what was buzzed without one.
 
 The truth is what was put on the walk, whatever the settings that are tried: its turns, and in a made-up walk the leans,
-slouches and arches of its plan. An *episode* is a stretch in which that angle stays beyond the limit that the settings
-have by default for as long as their hold (12° forward or 8° back, 10 s). A case that expects no buzz at all has none.
+slouches and arches of its plan. An *episode* is what the detector's rule calls a fault with the settings' defaults: the
+angle passes the limit (12° forward, 8° back) and stays beyond the lower one (8°, 5°) for at least the hold (10 s). A
+case that expects no buzz at all has none.
 
 * found: a buzz of that fault from half the limit on until 2 s after the episode; sensitivity is the share so found
 * latency: from the moment when the angle passes the limit to the first such buzz
@@ -44,10 +45,15 @@ METRICS = (
 )
 
 
-def worth() -> tuple[float, float, float]:
-    """What is worth a buzz: degrees forward, degrees back (negative), and seconds; the settings' defaults."""
+def worth() -> tuple[tuple[float, float], tuple[float, float], float]:
+    """What is worth a buzz: from and until so many degrees forward, back (negative), and seconds; the defaults."""
     usual = Settings()
-    return float(usual.get("on_deg")), -float(usual.get("back_on_deg")), float(usual.get("hold_s"))
+
+    def limit(name: str) -> float:
+        return float(usual.get(name))
+
+    forward, back = (limit("on_deg"), limit("off_deg")), (-limit("back_on_deg"), -limit("back_off_deg"))
+    return forward, back, limit("hold_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +98,15 @@ def truth_of(
     return Truth(t0_s, duration_s, deg)
 
 
-def _episodes(truth: Truth, fault: str, limit_deg: float, hold_s: float) -> Iterable[Episode]:
+def _episodes(truth: Truth, fault: str, limits_deg: tuple[float, float], hold_s: float) -> Iterable[Episode]:
     assert truth.deg is not None
-    share = truth.deg / limit_deg
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], (share > 1.0).astype(np.int8), [0]])))
-    for begin, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+    share = truth.deg / limits_deg[0]
+    # Stretches beyond the lower limit, each from where it first passes the upper one.
+    low = share > limits_deg[1] / limits_deg[0]
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], low.astype(np.int8), [0]])))
+    for first, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        over = np.flatnonzero(share[first:end] > 1.0)
+        begin = first + int(over[0]) if len(over) else end
         if (end - begin) / _HZ < hold_s:
             continue
         below = np.flatnonzero(share[:begin] < 0.5)
@@ -104,8 +114,8 @@ def _episodes(truth: Truth, fault: str, limit_deg: float, hold_s: float) -> Iter
         passes_s = truth.t0_s + begin / _HZ
         if begin:
             # The straight line between the two samples around the limit.
-            low, high = float(share[begin - 1]), float(share[begin])
-            passes_s -= (high - 1.0) / (high - low) / _HZ
+            before, after = float(share[begin - 1]), float(share[begin])
+            passes_s -= (after - 1.0) / (after - before) / _HZ
         yield Episode(fault, truth.t0_s + onset / _HZ, passes_s, truth.t0_s + end / _HZ + _AFTER_S)
 
 

@@ -93,7 +93,8 @@ def ratios(lines: list[str]) -> dict[str, float]:
 
 def memory(lines: list[str]) -> tuple[dict[str, int], int]:
     """Bytes kept by each step of `cost_memory`, and the greatest amount in use above what was there before."""
-    rows = [(int(before), int(peak), name) for before, peak, name in (line.split(maxsplit=2) for line in lines)]
+    told = [line for line in lines if not line.startswith("qstr")]
+    rows = [(int(before), int(peak), name) for before, peak, name in (line.split(maxsplit=2) for line in told)]
     start = rows[1][0]
     kept = {row[2]: after[0] - row[0] for row, after in itertools.pairwise(rows[1:])}
     kept["hw"] += sum(kept.pop(name) for name in list(kept) if name.startswith("hw."))
@@ -161,7 +162,9 @@ def measure(rounds: int, counted: int = _COUNTED_SAMPLES) -> Costs:
         machine = Machine(vectors)
         big = 4 << 20
         kept, peak = memory(
-            machine.micropython("cost_memory", call="step()", times=STEPS, heap_bytes=big, driver=True).splitlines()
+            machine.micropython(
+                "cost_memory", call="step()", times=STEPS, heap_bytes=big, driver=True, docstrings=False
+            ).splitlines()
         )
         times = ratios(
             machine.micropython("cost_time", call="step()", times=rounds, heap_bytes=big, driver=True).splitlines()

@@ -41,11 +41,10 @@ def test_no_turn_of_the_device_takes_heap_in_a_walk(machine: Machine) -> None:
 
 
 def test_code_driver_and_journal_fit_the_reference_boards_memory(machine: Machine) -> None:
-    """An upper bound that no board could pass: 192 KiB is what the SoftDevice leaves, stack and statics included.
-
-    This machine packs less densely than CircuitPython: Adafruit's driver takes 24 KiB here and 16 KiB there.
-    """
-    told = machine.micropython("heap_footprint", driver=True, heap_bytes=1024 * 1024, call="step()", times=4)
+    """192 KiB is what the SoftDevice leaves, stack and statics included. The largest module needs 10 KiB to compile."""
+    told = machine.micropython(
+        "heap_footprint", driver=True, heap_bytes=1024 * 1024, call="step()", times=4, docstrings=False
+    )
     used = int(told.splitlines()[-1])
     print(f"{used} bytes")
-    assert used < 192 * 1024
+    assert used < 168 * 1024

@@ -4,11 +4,13 @@ A script of ``exercises`` is run unchanged by CPython and by this machine; what 
 line. A machine that is missing fails the tests: without it nobody knows whether the firmware runs on a board.
 """
 
+import ast
 import importlib.util
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +46,36 @@ def driver_folders() -> list[tuple[Path, str]]:
     return folders
 
 
+def without_docstrings(source: str) -> str:
+    """A module as CircuitPython keeps it: each docstring a `pass`, lines as they were.
+
+    This build of MicroPython holds the docstrings of modules and classes in memory (MICROPY_ENABLE_DOC_STRING = 1),
+    CircuitPython does not (0 in its py/circuitpy_mpconfig.h); its parser drops them before they are code.
+    """
+    lines = source.split("\n")
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
+            told = node.body[0]
+            assert told.end_lineno is not None
+            lines[told.lineno - 1 : told.end_lineno] = [""] * (told.end_lineno - told.lineno + 1)
+            lines[told.lineno - 1] = " " * told.col_offset + "pass"
+    return "\n".join(lines)
+
+
+def copy_without_docstrings(mounts: Sequence[tuple[Path, str]], into: Path) -> list[tuple[Path, str]]:
+    """The same mounts, their modules copied into a folder as CircuitPython keeps them."""
+    copied = []
+    for number, (folder, target) in enumerate(mounts):
+        here = into / str(number)
+        for path in folder.rglob("*.py"):
+            if "__pycache__" not in path.parts:
+                there = here / path.relative_to(folder)
+                there.parent.mkdir(parents=True, exist_ok=True)
+                there.write_text(without_docstrings(path.read_text(encoding="utf-8")), encoding="utf-8")
+        copied.append((here, target))
+    return copied
+
+
 @dataclass(frozen=True)
 class Machine:
     """Both interpreters for the same script.
@@ -55,20 +87,36 @@ class Machine:
     mounts: Sequence[tuple[Path, str]] = field(default_factory=tuple)
 
     def micropython(
-        self, script: str, *, call: str = "", times: int = 0, heap_bytes: int = HEAP_BYTES, driver: bool = False
+        self,
+        script: str,
+        *,
+        call: str = "",
+        times: int = 0,
+        heap_bytes: int = HEAP_BYTES,
+        driver: bool = False,
+        docstrings: bool = True,
     ) -> str:
         """What a script of ``exercises`` prints under MicroPython.
 
         :param str call: an expression evaluated after the script, each time from outside the machine
         :param int times: how often
         :param bool driver: put the Adafruit driver beside the firmware
+        :param bool docstrings: False where memory is measured: see `without_docstrings`
         """
         node = find_node()
         if node is None or not PACKAGE.is_dir():
             raise MachineMissing("MicroPython's WebAssembly build is not installed: run `make venv`")
-        mounts = [(FIRMWARE_LIB, "/lib"), (EXERCISES, "/exercises"), (self.vectors, "/vectors"), *self.mounts]
-        if driver:
-            mounts += driver_folders()
+        libraries = [(FIRMWARE_LIB, "/lib"), *(driver_folders() if driver else ())]
+        rest = [(EXERCISES, "/exercises"), (self.vectors, "/vectors"), *self.mounts]
+        if docstrings:
+            return self._micropython(node, script, [*libraries, *rest], call, times, heap_bytes)
+        with tempfile.TemporaryDirectory() as folder:
+            bare = copy_without_docstrings(libraries, Path(folder))
+            return self._micropython(node, script, [*bare, *rest], call, times, heap_bytes)
+
+    def _micropython(
+        self, node: Path, script: str, mounts: list[tuple[Path, str]], call: str, times: int, heap_bytes: int
+    ) -> str:
         request = {
             "mounts": [[str(source), target] for source, target in mounts],
             "path": ["", "/lib", "/exercises"],

@@ -2,17 +2,19 @@
 
 `step` is called from outside, because the machine collects only between calls. Each call prints the bytes in use before
 (collected), those after (with all the garbage of compiling, which a board collects in between: its peak lies below),
-and the name of what was done.
+and the name of what was done. The last line tells of the names (qstr) that all the code has brought in.
 """
 
 import gc
+
+import micropython
 
 from parts import Bank, Clock, Motor, NoPort, no_sleep, some_bytes
 
 # In the order that each module is compiled by its own step: nobody imports what has not been there.
 MODULES = (
-    "events ticks fixmath retained boards hw hw.motor hw.banks hw.power hw.light hw.wallclock hw.imu records settings "
-    "wire tilt gait calibrate buttons supply coach detector buzz session chain journal link device"
+    "events ticks fixmath retained boards hw hw.motor hw.banks hw.power hw.light hw.wallclock hw.imu "
+    "packing limits slots frames tilt gait calibrate buttons supply coach detector buzz session chain journal link device"
 ).split()
 
 
@@ -48,6 +50,7 @@ def make(kept):
 
 
 def step():
+    gc.collect()
     at = state[0]
     state[1] ^= 1
     if at == len(names) or not state[1]:
@@ -55,19 +58,20 @@ def step():
     state[0] = at + 1
     name = names[at]
     before = gc.mem_alloc()
-    if name == "driver":
+    if name == "bus_device":
+        __import__("adafruit_bus_device.i2c_device")
+    elif name == "driver":
         __import__("adafruit_lsm6ds.lsm6ds3trc")
+        micropython.qstr_info()
     elif name == "device made":
         make(kept)
     elif name != "nothing":
         __import__("walktall." + name)
     peak = gc.mem_alloc()
-    if name == "nothing":
-        gc.collect()
     print(before, peak, name)
 
 
 banks = (Bank(), Bank())
 kept = []
 state = [0, 0]
-names = ["nothing"] + MODULES + ["driver", "device made", "selftest", "nothing"]
+names = ["nothing"] + MODULES + ["bus_device", "driver", "device made", "selftest", "nothing"]

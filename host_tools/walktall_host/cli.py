@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 from walktall import __version__, records, wire
 
-from . import configure, dates, export, install, keeping, live, names, selftest
+from . import configure, dates, export, install, keeping, live, names, reporting, selftest
 from . import report as reports
 from .client import Hello, short_name, version_text
 from .download import Downloaded
@@ -410,45 +410,7 @@ def sessions(
             note(f"note: record {each.seq} of clip {short_name(each.device_id)} is kept but not read: {each.fault}")
 
 
-@app.command()
-def report(
-    number: Annotated[
-        int | None,
-        typer.Argument(metavar="[NO]", help="Which session: its number in 'walktall sessions'; else the last."),
-    ] = None,
-    device: Device = None,
-    store: StorePath = None,
-    last: Annotated[int | None, typer.Option("--last", metavar="N", min=1, help="The last N, oldest first.")] = None,
-    json_: Json = False,
-    quiet: Quiet = False,
-) -> None:
-    """Show how you walked: each second accounted for, the buzzes and your answers, and how sure that is.
-
-    Example: walktall report 12
-    """
-    if number is not None and last is not None:
-        raise BadInput("a number and --last exclude each other")
-    with _reading(store) as opened:
-        found = _chosen(opened, device)
-        unread = opened.unread()
-    if number is not None:
-        shown = [session for session in found if session.number == number]
-        if not shown:
-            raise BadInput(f"there is no session {number}: 'walktall sessions' lists those that are there")
-    else:
-        shown = found[-(last or 1) :]
-    if json_:
-        write_json({"sessions": [reports.document(session) for session in shown]})
-        return
-    if not shown and unread:
-        raise BadInput("nothing here that this version can read: 'walktall sessions' says why")
-    if not shown:
-        raise BadInput("nothing downloaded yet: plug the clip in, then 'walktall download'")
-    console = out()
-    for n, session in enumerate(shown):
-        if n:
-            write(console, Text(""), Text(""))
-        reports.report(console, session)
+app.command("report")(reporting.command)
 
 
 # --- the clip itself ------------------------------------------------------------------------------------------------

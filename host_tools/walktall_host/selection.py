@@ -1,0 +1,33 @@
+"""Which sessions of the store a command is about: by number, by clip or wearer, the last ones."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from . import dates, names
+from .errors import BadInput
+from .store import Session, Store, default_path
+
+
+@contextmanager
+def reading(store: Path | None) -> Iterator[Store]:
+    """The store, for a command that changes nothing."""
+    with Store.to_read(store or default_path()) as opened:
+        yield opened
+
+
+def chosen(store: Store, device: str | None, number: int | None, last: int | None) -> list[Session]:
+    """The sessions that are meant, oldest first; all of them when nothing says which.
+
+    :raises BadInput: there is none, or what says which contradicts itself
+    """
+    if number is not None and last is not None:
+        raise BadInput("--session and --last exclude each other")
+    found = names.chosen(store, dates.in_order(store.sessions()), device)
+    if number is not None:
+        found = [session for session in found if session.number == number]
+        if not found:
+            raise BadInput(f"there is no session {number}: 'walktall sessions' lists those that are there")
+    if not found:
+        raise BadInput("nothing downloaded yet: plug the clip in, then 'walktall download'")
+    return found[-last:] if last else found

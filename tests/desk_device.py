@@ -87,9 +87,18 @@ class MemoryPort:
         return n or None
 
 
-def trace_block(number: int, layout: int = 1, boot: int = 1, seq: int = 1, uptime_s: int = 100) -> bytes:
-    """A block of the trace that is whole, its rows a pattern."""
-    head = b"WTT" + bytes([layout]) + struct.pack("<IHHI", number, boot, seq, uptime_s)
+def trace_block(
+    number: int,
+    layout: int = 1,
+    boot: int = 1,
+    start_s: int = 100,
+    uptime_s: int = 100,
+    kind: int = 1,
+    ring_id: bytes = b"ring",
+) -> bytes:
+    """A block of the trace that is whole, with a head that is right and a pattern in place of rows."""
+    head = bytes([0x57, layout, kind, 0]) + struct.pack("<I", number) + ring_id
+    head += struct.pack("<HIIHHI", boot, uptime_s, 0, 1, boot, start_s)
     raw = head + bytes((number * 37 + k * 11 + k // 256) & 0xFF for k in range(512 - 4 - len(head)))
     return raw + struct.pack("<I", zlib.crc32(raw))
 

@@ -116,17 +116,18 @@ def test_a_block_of_a_later_layout_is_kept_as_it_came_and_read_after_the_upgrade
     desk = traced(2)
     trace = desk.handler.trace
     assert trace is not None
-    trace.add(trace_block(2, layout=blocks.LAYOUT + 1, boot=7, uptime_s=99))
+    trace.add(trace_block(2, layout=blocks.LAYOUT + 1, boot=7, start_s=99))
     result = fetch(DirectPort(desk), path)
     assert (result.blocks, result.blocks_lost) == (3, 0)
     assert held(path)[2] == trace.blocks[2]
     with sqlite3.connect(path) as db:
-        rows = db.execute("SELECT layout, boot FROM trace_block ORDER BY block").fetchall()
+        rows = db.execute("SELECT layout, session_boot FROM trace_block ORDER BY block").fetchall()
     assert rows[2] == (blocks.LAYOUT + 1, None) and rows[0][1] is not None
     monkeypatch.setattr(blocks, "LAYOUT", blocks.LAYOUT + 1)
     Store(path).close()
     with sqlite3.connect(path) as db:
-        assert db.execute("SELECT boot, uptime_s FROM trace_block WHERE block = 2").fetchall() == [(7, 99)]
+        query = "SELECT session_boot, session_start_s FROM trace_block WHERE block = 2"
+        assert db.execute(query).fetchall() == [(7, 99)]
 
 
 def test_another_ring_of_the_same_clip_is_another_ring(path: Path) -> None:
@@ -135,7 +136,7 @@ def test_another_ring_of_the_same_clip_is_another_ring(path: Path) -> None:
     assert desk.handler.trace is not None
     desk.handler.trace.wipe()
     for number in range(3):
-        desk.handler.trace.add(trace_block(number, uptime_s=5000))
+        desk.handler.trace.add(trace_block(number, ring_id=desk.handler.trace.ring_id))
     assert fetch(DirectPort(desk), path).blocks == 3
     with sqlite3.connect(path) as db:
         assert db.execute("SELECT count(*) FROM ring").fetchone() == (2,)
@@ -189,7 +190,7 @@ def test_a_line_that_breaks_at_any_point_of_the_trace_loses_nothing(tmp_path: Pa
         port.breaks_after = after
         with pytest.raises(TransferFailed):
             fetch(port, path)
-        assert all(blocks.whole(raw, number) for number, raw in held(path).items())
+        assert all(blocks.whole(raw, number, b"ring") for number, raw in held(path).items())
         desk.port.connected = False
         desk.poll()
         desk.port.connected = True

@@ -152,7 +152,7 @@ def _fetch_trace(
         except Refused as fault:
             result.warnings.append(f"the clip does not give its trace: {fault}")
             return
-        sound = {number: raw for number, raw in got.whole.items() if blocks.whole(raw, number)}
+        sound = {number: raw for number, raw in got.whole.items() if blocks.whole(raw, number, trace_id)}
         unread: list[int] = []
         if got.complete:
             passed = [number for number in lacking if number < got.next_block]

@@ -29,7 +29,7 @@ from typing import Any
 from zlib import crc32
 
 import platformdirs
-from walktall import records, wire
+from walktall import records, rows, wire
 
 from . import blocks
 from .client import Hello, Sent, short_name
@@ -105,12 +105,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             block INTEGER NOT NULL CHECK (typeof(block) = 'integer' AND block BETWEEN 0 AND 1073741823),
             raw BLOB NOT NULL CHECK (typeof(raw) = 'blob' AND length(raw) BETWEEN 64 AND 4096),
             layout INTEGER NOT NULL CHECK (layout BETWEEN 0 AND 255),
-            boot INTEGER,
-            seq INTEGER,
+            kind INTEGER,
+            session_boot INTEGER,
+            session_start_s INTEGER,
             uptime_s INTEGER,
             UNIQUE (ring_key, block)
         )""",
-        "CREATE INDEX trace_block_of ON trace_block (ring_key, boot, uptime_s)",
+        "CREATE INDEX trace_block_of ON trace_block (session_boot, session_start_s, ring_key, block)",
         """CREATE TABLE trace_lost (
             ring_key INTEGER NOT NULL REFERENCES ring ON DELETE CASCADE,
             block INTEGER NOT NULL,
@@ -131,6 +132,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 VERSION = len(MIGRATIONS)
 _FIELDS_NOTE = "session_fields"
 _BLOCKS_NOTE = "trace_layout"
+_BLOCKS_OF = (
+    "trace_block JOIN ring USING (ring_key) JOIN device USING (device_key) "
+    "WHERE session_boot = ? AND session_start_s = ? AND device_id = ?"
+)
 _NAMES = tuple(str(row[0]) for row in records.SESSION_FIELDS)
 #: ``record.fault`` of a record that a later version of this tool will read.
 NEWER = "of a later firmware: upgrade this tool to read it"
@@ -351,11 +356,12 @@ class Store:
     def _read_heads_anew(self) -> None:
         """Read the heads of blocks that an earlier version could not read."""
         with self._transaction() as db:
-            for key, raw in db.execute("SELECT block_key, raw FROM trace_block WHERE boot IS NULL").fetchall():
+            for key, raw in db.execute("SELECT block_key, raw FROM trace_block WHERE kind IS NULL").fetchall():
                 head = blocks.head_of(raw)
                 db.execute(
-                    "UPDATE trace_block SET boot = ?, seq = ?, uptime_s = ? WHERE block_key = ?",
-                    (head.boot, head.seq, head.uptime_s, key),
+                    "UPDATE trace_block SET kind = ?, session_boot = ?, session_start_s = ?, uptime_s = ? "
+                    "WHERE block_key = ?",
+                    (head.kind, head.session_boot, head.session_start_s, head.uptime_s, key),
                 )
             self._note(_BLOCKS_NOTE, str(blocks.LAYOUT))
 
@@ -469,9 +475,18 @@ class Store:
             for block, raw in sorted(found.items()):
                 head = blocks.head_of(raw)
                 cursor = db.execute(
-                    "INSERT INTO trace_block (ring_key, block, raw, layout, boot, seq, uptime_s) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (ring_key, block) DO NOTHING",
-                    (ring_key, block, raw, head.layout, head.boot, head.seq, head.uptime_s),
+                    "INSERT INTO trace_block (ring_key, block, raw, layout, kind, session_boot, session_start_s, "
+                    "uptime_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (ring_key, block) DO NOTHING",
+                    (
+                        ring_key,
+                        block,
+                        raw,
+                        head.layout,
+                        head.kind,
+                        head.session_boot,
+                        head.session_start_s,
+                        head.uptime_s,
+                    ),
                 )
                 new += cursor.rowcount
                 db.execute("DELETE FROM trace_lost WHERE ring_key = ? AND block = ?", (ring_key, block))
@@ -484,6 +499,32 @@ class Store:
                 if is_torn:
                     db.execute("UPDATE trace_lost SET torn = 1 WHERE ring_key = ? AND block = ?", (ring_key, block))
         return new, lost
+
+    def blocks_of(self, session: Session) -> list[tuple[int, bytes]]:
+        """(number, raw bytes) of every block with rows of that session, oldest first."""
+        with self._errors():
+            query = f"SELECT block, trace_block.raw FROM {_BLOCKS_OF} ORDER BY ring_key, block"
+            return self._db.execute(query, self._session_keys(session)).fetchall()
+
+    def blocks_mark(self, session: Session) -> str:
+        """Changes whenever the blocks of that session do."""
+        with self._errors():
+            query = f"SELECT count(*), coalesce(max(block_key), 0) FROM {_BLOCKS_OF}"
+            number, last = self._db.execute(query, self._session_keys(session)).fetchone()
+        return f"{number}/{last}"
+
+    @staticmethod
+    def _session_keys(session: Session) -> tuple[int, int, bytes]:
+        return session["boot"], session["start_uptime_s"], session.device_id
+
+    def raw_blocks(self) -> list[tuple[bytes, bytes, int, bytes]]:
+        """(device id, ring id, number, raw bytes) of every block of a raw recording, oldest first."""
+        query = (
+            "SELECT device_id, trace_id, block, raw FROM trace_block JOIN ring USING (ring_key) "
+            "JOIN device USING (device_key) WHERE kind = ? ORDER BY ring_key, block"
+        )
+        with self._errors():
+            return self._db.execute(query, (rows.KIND_RAW,)).fetchall()
 
     def journals_of(self, device_id: bytes) -> int:
         """How many journals of this clip the store knows: more than one when it was wiped."""

@@ -19,7 +19,8 @@ from .client import short_name, version_text
 from .figures import GOOD, Figures, Part, figures_of, percents
 from .store import Session
 from .terminal import count, duration, write
-from .words import BLIND, degrees
+from .track import ANSWERED, Track
+from .words import BLIND, bands_words, clock, degrees, longest_words, trace_remarks
 
 _BAR_CELLS = 24
 _STYLES = {GOOD: "green", "forward_s": "red", "back_s": "magenta", "side_s": "yellow"}
@@ -84,25 +85,33 @@ def remarks_of(session: Session, figures: Figures, zone: tzinfo | None = None) -
     return [text for text in (date_remark(session, zone), *(_sentence(r) for r in figures.remarks)) if text]
 
 
-def report(console: Console, session: Session, zone: tzinfo | None = None) -> None:
-    """Print the report of one session."""
-    write(console, *blocks(session, console.is_terminal, zone))
+def report(console: Console, session: Session, zone: tzinfo | None = None, track: Track | None = None) -> None:
+    """Print the report of one session.
+
+    :param track: what its trace shows, None without one
+    """
+    write(console, *blocks(session, console.is_terminal, zone, track))
 
 
-def blocks(session: Session, bars: bool, zone: tzinfo | None = None) -> list[RenderableType]:
+def blocks(
+    session: Session, bars: bool, zone: tzinfo | None = None, track: Track | None = None
+) -> list[RenderableType]:
     """The report's parts from top to bottom.
 
     :param bars: draw bars beside the shares
+    :param track: what the trace of the walk shows, None without one
     """
     figures = figures_of(session)
     made: list[RenderableType] = [*_title(session, bars, zone), *_upright(session, figures, bars)]
     made += [Text(""), Text("Where each second went", _HEADING), _seconds(session, figures, bars)]
     if figures.inexact:
         made.append(_line("A counter was full: the parts do not add up to the time worn.", "yellow"))
-    made += [Text(""), Text("Faults and buzzes", _HEADING), _rows(fault_rows(session, figures))]
-    made += [Text(""), Text("Walking", _HEADING), _rows(walking_rows(session, figures.judged_s))]
+    made += [Text(""), Text("Faults and buzzes", _HEADING), _rows([*fault_rows(session, figures), *_buzz_rows(track)])]
+    made += [Text(""), Text("Walking", _HEADING), _rows(walking_rows(session, figures.judged_s, track))]
+    if track is not None and bars:
+        made.append(_line("pitch over the walk, each cell's mean: " + sparkline(track), _FAINT))
     made += [Text(""), Text("The clip", _HEADING), _rows(clip_rows(session))]
-    remarks = remarks_of(session, figures, zone)
+    remarks = remarks_of(session, figures, zone) + (trace_remarks(session, track) if track is not None else [])
     if remarks:
         made += [Text(""), Text("Worth knowing", _HEADING), *(_line(text) for text in remarks)]
     if figures.advice:
@@ -229,19 +238,57 @@ def fault_rows(session: Session, figures: Figures) -> list[tuple[str, str]]:
     return rows
 
 
-def walking_rows(session: Session, judged_s: int) -> list[tuple[str, str]]:
+# More buzzes than this are told by their numbers alone.
+_BUZZES_TOLD = 6
+
+
+def _buzz_rows(track: Track | None) -> list[tuple[str, str]]:
+    """When each buzz was, and the answer."""
+    if track is None or not track.buzzes:
+        return []
+    told = []
+    for buzz in track.buzzes[:_BUZZES_TOLD]:
+        answer = buzz.outcome if buzz.outcome != ANSWERED else f"back after {buzz.answer_s:.0f} s"
+        told.append(f"{clock(buzz.at_s)} {buzz.label.lower() or buzz.fault}, {answer}")
+    more = len(track.buzzes) - len(told)
+    return [("when", "; ".join(told) + (f"; {more} more" if more else ""))]
+
+
+_SPARKS = "▁▂▃▄▅▆▇█"
+_SPARK_CELLS = 40
+
+
+def sparkline(track: Track) -> str:
+    """Pitch over the walk in block letters, from its least to its greatest mean."""
+    cells: list[list[int]] = [[] for _ in range(_SPARK_CELLS)]
+    for piece in track.columns:
+        for column in piece:
+            cells[column.begin_s * _SPARK_CELLS // track.length_s].append(column.mean_cdeg)
+    means = [sum(cell) / len(cell) if cell else None for cell in cells]
+    known = [mean for mean in means if mean is not None]
+    low, high = min(known), max(known)
+    top = len(_SPARKS) - 1
+    drawn = "".join(" " if mean is None else _SPARKS[round(top * (mean - low) / max(1, high - low))] for mean in means)
+    return f"{degrees(round(low))} {drawn} {degrees(round(high))}"
+
+
+def walking_rows(session: Session, judged_s: int, track: Track | None = None) -> list[tuple[str, str]]:
     rows = [("steps", f"{session['steps']:,}"), ("walking", duration(session["walking_s"]))]
     if session["cadence_mean_spm"]:
         rows.append(("brisk", f"{duration(session['brisk_s'])} at 100 steps/min or more"))
         rows.append(("cadence", f"{session['cadence_mean_spm']} steps/min on average"))
     if session["longest_good_s"]:
-        rows.append(("longest good stretch", duration(session["longest_good_s"])))
+        when = f", {longest_words(track)}" if track is not None and longest_words(track) else ""
+        rows.append(("longest good stretch", duration(session["longest_good_s"]) + when))
     if judged_s and session["walking_s"]:
         slow_s = session["walking_s"] - session["brisk_s"]
         pitch = degrees(session["pitch_mean_cdeg"])
         if slow_s and session["brisk_s"]:
             pitch += f"; slow {degrees(session['pitch_slow_cdeg'])}, brisk {degrees(session['pitch_brisk_cdeg'])}"
         rows.append(("mean tilt from upright", f"{pitch} (+ is forward)"))
+    bands = track.histogram.bands() if track is not None else []
+    if len(bands) > 1:
+        rows.append(("lean by pace", bands_words(bands)))
     first, last = session["upright_first_pct"], session["upright_last_pct"]
     if first <= 100 and last <= 100:
         rows.append(("upright, first third", f"{first} %, last third {last} %"))

@@ -224,6 +224,8 @@ def _columns(timed: Sequence[tuple[int, "Row"]], length_s: int) -> list[list[Col
 
     last = -2
     for at, row in timed:
+        if row.second_class == events.CLASS_GAP:
+            continue  # the sensor told nothing: what the row carries is the angle before it
         if at != last + 1:
             close()
             pieces.append([])

@@ -107,6 +107,12 @@ def pace_words(bands: Sequence[Band]) -> str:
     return f"You lean {abs(more):.0f}° {'further forward' if more > 0 else 'less'} {ends}."
 
 
+def bands_words(bands: Sequence[Band]) -> str:
+    """Lean by band of cadence, in a line: ``80 to 89: +1°``."""
+    listed = ", ".join(f"{band.words}: {signed(band.middle_deg)}°" for band in bands)
+    return f"{listed} (steps/min: median pitch)"
+
+
 def thirds_words(session: Session) -> str:
     """First against last third, in a sentence."""
     lost = session["upright_first_pct"] - session["upright_last_pct"]

@@ -17,12 +17,15 @@ from . import events as e
 from . import rows as w
 from . import slots as r
 from .chain import Chain
-from .limits import Settings, index_of
+from .detector import _STRANGER_TICKS as STRANGER_TICKS
+from .limits import SET_HILL_DEG, SET_WALK_OFFSET_MAX_DEG, Settings, index_of
 from .session import STATE_SIZE
 
 # What the wearer or the host did, as against what the detector said of it.
 INPUTS = (e.CALIBRATED, e.GAP, e.SNOOZE, e.MARK, e.WRONG, e.HILL, e.FRAME, e.SETTINGS)
 _GAP_MAX_S = 3600
+_STAND_WALKED = 7  # `detector.stand_into`
+_SECONDS_MAX = 65536  # a session is cut in two after 18 h
 
 
 class BadBlock(ValueError):
@@ -148,6 +151,8 @@ class Block:
             if width > 13:
                 if mixed or marked:
                     raise BadBlock("a run of seconds holds more than seconds")
+                if len(self.rows) + _uint(raw, at, 2) > _SECONDS_MAX:
+                    raise BadBlock("more seconds than a session has")
                 for _ in range(_uint(raw, at, 2)):
                     angles = ((pitch * w.STEP_CDEG,) * 4, (roll * w.STEP_CDEG,) * 4)
                     self.rows.append(Row(uptime_s, angles[0], angles[1], (state,) * 4, cadence_spm, second_class, ()))
@@ -247,9 +252,51 @@ class Again:
         self.missing_s = 0
 
 
+class FaultSecond:
+    """One kind of fault at a second's end: `active`, its hold `timer` and what it `needs` to buzz (ticks), the mean
+    angle while it ran (`mean_cdeg`, None before it ran), its limits (`on_cdeg`, `off_cdeg`, all extras counted in) and
+    how often this episode has `buzzed`."""
+
+    def __init__(self, fault, extra_cdeg):
+        self.active = fault.active
+        self.timer = fault.timer
+        self.needs = fault.hold + fault.margin
+        self.hold = fault.hold
+        self.mean_cdeg = fault.sum_cdeg // fault.counted if fault.counted else None
+        self.on_cdeg = fault.on_cdeg + extra_cdeg
+        self.off_cdeg = fault.off_cdeg + extra_cdeg
+        self.buzzed = fault.buzzed
+
+
+class Second:
+    """How the chain stood when a second of the walk closed: for whoever explains a buzz."""
+
+    def __init__(self, number, row, chain):
+        detector = chain.detector
+        values = chain.settings.values
+        self.number = number
+        self.uptime_s = row.uptime_s
+        self.pitch_cdeg = detector.pitch_cdeg
+        self.roll_cdeg = detector.roll_cdeg
+        self.offset_cdeg = detector.walk_offset_cdeg
+        self.second_class = chain.second_class
+        self.cadence_spm = row.cadence_spm
+        self.walking = row.states[3] & e.WALKS
+        #: By which the forward limit is wider: a beginner's ease, hill mode, the first 15 s of walking.
+        self.ease_cdeg = chain.coach.ease_cdeg
+        self.hill_cdeg = values[SET_HILL_DEG] * 100 if detector.hill else 0
+        stand = array("i", bytes(4 * w.STAND_SIZE))
+        detector.stand_into(stand)
+        self.stranger_cdeg = values[SET_WALK_OFFSET_MAX_DEG] * 100 if stand[_STAND_WALKED] < STRANGER_TICKS else 0
+        self.forward = FaultSecond(detector.forward, self.ease_cdeg + self.hill_cdeg + self.stranger_cdeg)
+        self.back = FaultSecond(detector.back, 0)
+        self.side = FaultSecond(detector.side, 0)
+
+
 class _Judge:
-    def __init__(self, changes):
+    def __init__(self, changes, watch):
         self._changes = changes
+        self._watch = watch
         self.settings = Settings()
         self._set()
         self.chain = Chain(self.settings)
@@ -313,6 +360,8 @@ class _Judge:
             self.again.classes.append(chain.second_class)
             self.again.pitches_cdeg.append(chain.detector.pitch_cdeg)
             self.again.offsets_cdeg.append(chain.detector.walk_offset_cdeg)
+            if self._watch is not None:
+                self._watch(Second(self._second, row, chain))
             self._second += 1
 
     def _mark(self, mark, settings, uptime_s):
@@ -339,11 +388,12 @@ class _Judge:
             self.take_settings(settings)
 
 
-def judge_again(blocks, changes=None):
+def judge_again(blocks, changes=None, watch=None):
     """What the detector makes of a session's blocks (`Again`).
 
     :param blocks: of one session (equal `session_boot` and `session_start_s`), in the order of their numbers
     :param changes: settings by name that shall differ from those in force
+    :param watch: called with each `Second`
     :raises ValueError: such settings are refused, or nothing among the blocks says what was in force
     """
     judge = None
@@ -357,7 +407,7 @@ def judge_again(blocks, changes=None):
         if judge is None:
             if block.settings is None:
                 continue
-            judge = _Judge(changes or {})
+            judge = _Judge(changes or {}, watch)
             judge.begin(block)
             at_rest = judge.again.exact = block.stand is not None
         elif block.stand is not None:

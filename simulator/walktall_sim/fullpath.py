@@ -162,7 +162,7 @@ class Player:
         self._counts = None if registers else CountsImu(walk.source, self.board.clock, options.chip)
         if self._counts is not None:
             self.device._imu = self._counts
-        self.kept = Records(self.device.session)
+        self.kept = Records(self.device.session).watch()
         calibrate(self.device.chain, walk)
         watch(self.device.chain, options)
         self._keep_calibration()

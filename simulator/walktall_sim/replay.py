@@ -21,11 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from walktall import device, events, records
-from walktall.chain import Chain
 from walktall.session import merge_into
 from walktall.settings import Settings, describe_limits, index_of, parse_text
 
-from walktall_sim import chips, mounting, recordings, resample
+from walktall_sim import chips, engine, mounting, recordings, resample
 from walktall_sim.mounting import Frame, Mounting, Upright
 from walktall_sim.source import WalkSource
 from walktall_sim.turn import Turn
@@ -331,15 +330,19 @@ class Records:
     def __init__(self, session: Any) -> None:
         self._done: list[array[int]] = []
         self._session = session
-        finish = session.finish
+        self._finish = session.finish
 
-        def watched(utc_s: int, battery_mv: int) -> None:
-            was_open = session.open
-            finish(utc_s, battery_mv)
-            if was_open:
-                self._done.append(array("i", session.fields))
+    def watch(self) -> Records:
+        """Take note of what others finish: the device."""
+        self._session.finish = self.finish
+        return self
 
-        session.finish = watched
+    def finish(self, utc_s: int, battery_mv: int) -> None:
+        """Finish the session, and keep its record."""
+        was_open = self._session.open
+        self._finish(utc_s, battery_mv)
+        if was_open:
+            self._done.append(array("i", self._session.fields))
 
     def summaries(self) -> list[Line]:
         """One summary, or several where they do not fit into one record (18 h)."""
@@ -353,8 +356,9 @@ class Records:
 class _Sessions:
     """Sessions around a bare chain: they end after ten minutes without walking, as ``Device`` ends them."""
 
-    def __init__(self, chain: Any) -> None:
+    def __init__(self, chain: Any, kept: Records) -> None:
         self._chain = chain
+        self._kept = kept
 
     def second(self) -> None:
         """A second has closed."""
@@ -379,7 +383,7 @@ class _Sessions:
         """Close the session."""
         chain = self._chain
         chain.session.note_calibration(chain.calibration_quality, chain.detector.walk_offset_cdeg)
-        chain.session.finish(0, 0)
+        self._kept.finish(0, 0)
 
 
 def is_sound(walk: Walk) -> bool:
@@ -397,10 +401,11 @@ def is_sound(walk: Walk) -> bool:
             return False
         railed = ((counts[:, :3] == ends.max) | (counts[:, :3] == ends.min)).any(axis=1)
         still = (np.diff(np.concatenate([last, counts]), axis=0) == 0).all(axis=1)
-        for is_stale in still | railed if (still | railed).any() else ():
-            same = same + 1 if is_stale else 0
-            if same >= _STALE:
-                return False
+        lively = np.flatnonzero(~(still | railed))
+        edges = np.concatenate([[-1 - same], lively, [len(counts)]])
+        if np.diff(edges).max() > _STALE:
+            return False
+        same = int(edges[-1] - edges[-2] - 1)
         last = counts[-1:]
     return True
 
@@ -416,28 +421,44 @@ def play_fast(walk: Walk, options: Options) -> Iterator[Line]:
 
         yield from play_counts(walk, options)
         return
-    chain: Any = Chain(walk.settings)
-    sessions = _Sessions(chain)
+    runs = engine.select()
+    chain: Any = runs.make(walk.settings)
     kept = Records(chain.session)
+    sessions = _Sessions(chain, kept)
     calibrate(chain, walk)
-    watch(chain, options)
     sessions.start()
     yield from drain(chain.ring, walk, options)
-    sample, ring, second = chain.sample, chain.ring, events.SECOND
-    # Where the wearer answers, rows are made a tick at a time: an answer may come with any tick.
-    lump = events.TICK_SAMPLES * (1 if options.answer_s is not None else 64)
-    for begin in range(0, walk.n, lump):
-        for row in chips.quantise(walk.source.block(begin, lump), ACCEL_FS_G, GYRO_FS_DPS).tolist():
-            closed = sample(*row)
+    look, ring, second = options.watch, chain.ring, events.SECOND
+    begin = 0
+    while begin < walk.n:
+        rows = walk.source.block(begin, _lump(walk, begin, runs.rows))
+        block = runs.ready(chips.quantise(rows, ACCEL_FS_G, GYRO_FS_DPS))
+        index = 0
+        while index < len(rows):
+            index, closed = runs.burst(chain, block, index, look is not None)
             if closed:
-                chain.buzz_request = 0
+                if look is not None:
+                    look(chain)
                 if closed & second:
                     sessions.second()
                 if len(ring):
                     yield from drain(ring, walk, options)
+        begin += len(rows)
     sessions.finish()
     yield from drain(ring, walk, options)
     yield from kept.summaries()
+
+
+def _lump(walk: Walk, begin: int, most: int) -> int:
+    """How many rows to make at once from ``begin`` on: while the wearer may answer a tick, because an answer may come
+    with any, else up to the moment from which they may."""
+    source = walk.source
+    if source.answer_s is None:
+        return most
+    first = min((one.start_s for one in source.turns if one.end_s >= source.time_s(begin - 1)), default=math.inf)
+    ahead = (first - source.t0_s) * resample.CHIP_HZ - begin
+    ticks = int(max(min(ahead, most), 0)) // events.TICK_SAMPLES
+    return events.TICK_SAMPLES * max(ticks, 1)
 
 
 def play(walk: Walk, options: Options) -> Iterator[Line]:

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 from walktall import __version__, records, wire
 
-from . import configure, dates, export, install, keeping, live, names, reporting, selftest
+from . import configure, dates, explain, export, install, keeping, live, names, reporting, selftest, whatif
 from . import report as reports
 from .client import Hello, short_name, version_text
 from .download import Downloaded
@@ -426,6 +426,8 @@ app.command("selftest")(selftest.command)
 app.command("live")(live.command)
 app.command("install")(install.command)
 app.command("export")(export.command)
+app.command("explain")(explain.command)
+app.command("whatif")(whatif.command)
 
 
 # --- the rest ------------------------------------------------------------------------------------------------------

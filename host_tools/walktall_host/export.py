@@ -235,11 +235,30 @@ def _write_fit(store: Store, sessions: Sequence[Session], out: Path | None, forc
         note(f"{count(len(targets), 'walk')} written to {safe(str(out))}")
 
 
+def _write_case(store: Path | None, device: str | None, name: str, out: Path | None, force: bool, quiet: bool) -> None:
+    from .buzzes import named
+    from .cases import write_case
+
+    folder = Path() if out is None else out
+    if out == STDOUT:
+        raise BadInput("a test case is two files: --out FOLDER")
+    with reading(store) as opened:
+        buzz = named(opened, chosen(opened, device, None, None), name)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as fault:
+            raise BadInput(f"{safe(str(folder))} cannot be made: {fault.strerror or fault}") from fault
+        suite, blocks = write_case(opened, buzz, folder, force)
+    if not quiet:
+        note(f"{safe(blocks.name)} and {safe(suite.name)} written to {safe(str(folder))}")
+        note(f"judge it: walktall-sim check {safe(str(suite))}")
+
+
 # --- the command ----------------------------------------------------------------------------------------------------
 
 
 def command(
-    what: Annotated[What, typer.Argument(metavar="WHAT", help="sessions, traces, events or fit.")],
+    what: Annotated[What | None, typer.Argument(metavar="WHAT", help="sessions, traces, events or fit.")] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where to; standard output if left out.")
     ] = None,
@@ -250,6 +269,10 @@ def command(
         int | None, typer.Option("--session", metavar="NO", help="This session alone, by its number.")
     ] = None,
     last: Annotated[int | None, typer.Option("--last", metavar="N", min=1, help="Only the last N sessions.")] = None,
+    case: Annotated[
+        str | None,
+        typer.Option("--case", metavar="EVENT", help="A wrong buzz (12.3) as a test case of walktall-sim check."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there already.")] = False,
     device: Device = None,
     store: StorePath = None,
@@ -262,6 +285,13 @@ def command(
 
     Example: walktall export sessions --out walks.csv
     """
+    if case is not None:
+        if what is not None or format_ is not None or session is not None or last is not None:
+            raise BadInput("--case goes with --out FOLDER and --force alone")
+        _write_case(store, device, case, out, force, quiet)
+        return
+    if what is None:
+        raise BadInput("what? sessions, traces, events or fit, for example: walktall export sessions --out walks.csv")
     with reading(store) as opened:
         found = chosen(opened, device, session, last)
         if what is What.fit:

@@ -12,7 +12,9 @@ from zlib import crc32
 
 from walktall import events as e
 from walktall import records as r
+from walktall import retrace, wire
 from walktall import rows as w
+from walktall_host.client import Hello
 
 RING_ID = b"ring"
 _STATE_WALKS = e.WALKS
@@ -150,3 +152,24 @@ def record_of(walk: Sequence[Second], **values: int) -> dict[str, int]:
         "fw_version": 100,
     }
     return fields | values
+
+
+def slot_of(fields: dict[str, int]) -> bytes:
+    """A record as a clip sends it: the slot's bytes."""
+    values = r.new_session_fields()
+    for k, row in enumerate(r.SESSION_FIELDS):
+        values[k] = fields[str(row[0])]
+    raw = bytearray(r.SESSION_SLOT_BYTES)
+    r.pack_session_into(raw, 0, values)
+    return bytes(raw)
+
+
+def seconds_in(raw: bytes) -> int:
+    """Seconds that a block tells of."""
+    return sum(1 for row in retrace.read(raw).rows if row.second_class)
+
+
+def hello_of(**changes: int | bytes | str) -> Hello:
+    """What a clip says of itself, zeros but for its ids."""
+    values = dict(zip((row[0] for row in wire.HELLO_FIELDS), wire.HELLO_TABLE.new_values(), strict=True))
+    return Hello({**values, "device_id": b"\x3f\x9a" * 4, "journal_id": b"\x02" * 4, "boot": 3, **changes})

@@ -112,6 +112,21 @@ def words_of(name: str) -> str:
     return _WORDS.get(name) or str(meanings.SESSION.get(name, name))
 
 
+def judged_of(session: Session) -> int:
+    """Seconds that could be good or a fault."""
+    return session[GOOD] + sum(session[name] for name in FAULTS)
+
+
+def upright_of(session: Session) -> int | None:
+    """Upright share of the judged seconds in whole percent, None when none was judged: quick, for long lists."""
+    return _share_pct(session[GOOD], judged_of(session))
+
+
+def forward_events_of(session: Session) -> int:
+    """Forward faults, whatever their label."""
+    return session["lean_events"] + session["slouch_events"] + session["unsure_events"]
+
+
 def figures_of(session: Session) -> Figures:
     """What is reported of the session."""
     seconds = [session[name] for name in _CLASS_NAMES]
@@ -122,7 +137,6 @@ def figures_of(session: Session) -> Figures:
     judged = parts[: 1 + len(FAULTS)]
     left_out = parts[1 + len(FAULTS) :]
     judged_s = sum(part.seconds for part in judged)
-    forward = sum(session[f"{label}_events"] for label in ("lean", "slouch", "unsure"))
     return Figures(
         worn_s=session["wear_s"],
         judged_s=judged_s,
@@ -132,7 +146,7 @@ def figures_of(session: Session) -> Figures:
         left_out_s=sum(part.seconds for part in left_out),
         left_out_pct=sum(part.pct for part in left_out),
         inexact=sum(seconds) != session["wear_s"],
-        forward_events=forward,
+        forward_events=forward_events_of(session),
         buzzes_open=max(0, session["buzzes"] - session["answered"] - session["ignored"]),
         remarks=[str(meanings.FLAGS[_flag_name(flag)]) for flag in _TOLD_FLAGS if session.has(flag)],
         advice=[line.words for line in advice.for_walk(session, judged_s)],

@@ -23,7 +23,7 @@ from . import advice, charts, dates, report, weeks, words
 from .chance import share
 from .client import short_name
 from .errors import BadInput
-from .figures import UNCERTAINTY_DEG, figures_of
+from .figures import UNCERTAINTY_DEG, figures_of, judged_of, upright_of
 from .store import Session
 from .terminal import count, duration
 from .track import ANSWER_LIMIT_S, Track
@@ -144,13 +144,13 @@ def weeks_page(found: weeks.Weeks, digests: Mapping[int, Mapping[str, Any]], zon
     lines = advice.for_weeks(found)
     rows = []
     for session in reversed(found.sessions):
-        figures = figures_of(session)
         begin = dates.begin_of(session).local(zone)
         spark = digests.get(session.number, {}).get("spark_deg")
         rows.append(
             {
                 "session": session,
-                "figures": figures,
+                "judged_s": judged_of(session),
+                "upright_pct": upright_of(session),
                 "begin": begin,
                 "spark": charts.spark(spark) if spark else "",
             }
@@ -171,9 +171,9 @@ def weeks_page(found: weeks.Weeks, digests: Mapping[int, Mapping[str, Any]], zon
         forest=charts.forest(found.trial),
         said={
             "goal": words.goal_words(found),
-            "upright": words.trend_conclusion(found.upright, "the upright share", "points", 100, up_is_good=True),
+            "upright": words.trend_conclusion(found.upright, "the upright share", "points", 100, True, "walking"),
             "habit": words.habit_conclusion(found),
-            "times": words.trend_conclusion(found.answer_times, "the time to correct", "s", 1, up_is_good=False),
+            "times": words.trend_conclusion(found.answer_times, "the time to correct", "s", 1, False, "buzzes"),
             "trial": words.trial_conclusion(found.trial),
             "pace": words.pace_conclusion(found),
             "blind": words.BLIND,

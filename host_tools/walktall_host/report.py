@@ -16,7 +16,7 @@ from walktall import records, settings
 
 from . import dates
 from .client import short_name, version_text
-from .figures import GOOD, Figures, Part, figures_of, percents
+from .figures import GOOD, Figures, Part, figures_of, forward_events_of, judged_of, percents, upright_of
 from .store import Session
 from .terminal import count, duration, write
 from .track import ANSWERED, Track
@@ -329,17 +329,16 @@ def list_sessions(sessions: Sequence[Session], zone: tzinfo | None = None) -> li
     rows = []
     styles = []
     for session in sessions:
-        figures = figures_of(session)
-        pct = figures.upright_pct
+        pct = upright_of(session)
         styles.append(_FAINT if pct is None else _shade(pct))
         rows.append(
             (
                 str(session.number),
                 begin_text(session, zone),
-                minutes(figures.worn_s),
-                minutes(figures.judged_s),
+                minutes(session["wear_s"]),
+                minutes(judged_of(session)),
                 "–" if pct is None else f"{pct} %",
-                str(figures.forward_events),
+                str(forward_events_of(session)),
                 str(session["back_events"]),
                 str(session["side_events"]),
                 str(session["buzzes"]),

@@ -54,14 +54,18 @@ def command(
         raise BadInput("--json and --html exclude each other")
     with Store.to_read(store or default_path()) as opened:
         found = names.chosen(opened, dates.in_order(opened.sessions()), device)
-        if not found and opened.unread():
+        shown = _picked(found, number, last)
+        if not shown and json_ and weeks is None:
+            write_json({"sessions": []})
+            return
+        if not shown and opened.unread():
             raise BadInput("nothing here that this version can read: 'walktall sessions' says why")
-        if not found:
+        if not shown:
             raise BadInput("nothing downloaded yet: plug the clip in, then 'walktall download'")
         if weeks is not None:
             _weeks(opened, found, weeks, html, json_, quiet)
         else:
-            _walks(opened, _picked(found, number, last), html, json_, quiet)
+            _walks(opened, shown, html, json_, quiet)
 
 
 def _picked(found: Sequence[Session], number: int | None, last: int | None) -> Sequence[Session]:

@@ -5,6 +5,7 @@ angle is what the clip judged: the mean of a second's four, less the walking off
 counts, the record says; this adds when and how. Nothing here draws.
 """
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -99,9 +100,12 @@ class Histogram:
 
     def add(self, cadence_spm: int, pitch_cdeg: int) -> None:
         """Count one second."""
-        band = max(low for low in BANDS_SPM if low <= cadence_spm)
+        band = BANDS_SPM[bisect_right(BANDS_SPM, cadence_spm) - 1]
         deg = max(-_DEG_MAX, min(_DEG_MAX, round(pitch_cdeg / 100)))
-        self.seconds.setdefault(band, Counter())[deg] += 1
+        counted = self.seconds.get(band)
+        if counted is None:
+            counted = self.seconds[band] = Counter()
+        counted[deg] += 1
 
     def merge(self, other: "Histogram") -> None:
         """Add another walk's seconds."""

@@ -32,9 +32,11 @@ def blocks(found: Weeks, bars: bool) -> list[RenderableType]:
     made += [Rule(style=_FAINT) if bars else Text(""), _table(found.weeks, bars), Text("")]
     lines = [
         ("goal", words.goal_words(found), ""),
-        *_concluded("upright", words.trend_conclusion(found.upright, "the upright share", "points", 100, True)),
+        *_concluded(
+            "upright", words.trend_conclusion(found.upright, "the upright share", "points", 100, True, "walking")
+        ),
         *_concluded("answers", words.habit_conclusion(found)),
-        *_concluded("time", words.trend_conclusion(found.answer_times, "the time to correct", "s", 1, False)),
+        *_concluded("time", words.trend_conclusion(found.answer_times, "the time to correct", "s", 1, False, "buzzes")),
         *_concluded("trial", words.trial_conclusion(found.trial)),
         *_concluded("pace", words.pace_conclusion(found)),
     ]

@@ -22,7 +22,7 @@ from walktall import records
 
 from . import chance, dates
 from .chance import Interval
-from .figures import FAULTS, GOOD
+from .figures import GOOD, judged_of
 from .store import Session
 from .track import Band, Histogram, histogram_from
 
@@ -211,11 +211,6 @@ def last_weeks(
 
 def _week(monday: date) -> Week:
     return Week(monday, [Day(monday + timedelta(days=n)) for n in range(7)])
-
-
-def judged_of(session: Session) -> int:
-    """Seconds that could be good or a fault."""
-    return session[GOOD] + sum(session[name] for name in FAULTS)
 
 
 def _add(week: Week, weekday: int, session: Session) -> None:

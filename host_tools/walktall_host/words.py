@@ -141,12 +141,14 @@ class Conclusion:
     text: str
 
 
-def trend_conclusion(trend: weeks.Trend, name: str, unit: str, scale: float, up_is_good: bool) -> Conclusion:
+def trend_conclusion(
+    trend: weeks.Trend, name: str, unit: str, scale: float, up_is_good: bool, enough: str
+) -> Conclusion:
     """Whether a value goes anywhere over the weeks."""
     change = trend.change
     if change is None:
-        need = chance.WEEKS_MIN
-        text = f"Too few weeks to tell whether {name} changes: {len(trend.points)} of {need} with enough walking."
+        had = f"{len(trend.points)} of {chance.WEEKS_MIN} have enough {enough}"
+        text = f"Too few weeks to tell whether {name} changes: {had}."
         return Conclusion("few", "too few weeks", text)
     shown = Interval(scale * change.low, scale * change.middle, scale * change.high)
     digits = 1
@@ -164,7 +166,7 @@ def trend_conclusion(trend: weeks.Trend, name: str, unit: str, scale: float, up_
 
 def habit_conclusion(found: weeks.Weeks) -> Conclusion:
     """Whether the buzz wears off."""
-    answers = trend_conclusion(found.answers, "the share of buzzes that you answer", "points", 100, True)
+    answers = trend_conclusion(found.answers, "the share of buzzes that you answer", "points", 100, True, "buzzes")
     if answers.verdict == "worse":
         return Conclusion("worse", "it wears off", f"{answers.text} You are getting used to the buzz.")
     if answers.verdict == "better":

@@ -30,6 +30,16 @@ def pytest_report_header() -> str:
 IN_ORDER = {"tests/test_wheel.py", "tests/test_readme.py"}
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes hours runs only when it is asked for: `make soak`, or `-m soak`."""
+    if "soak" in (config.option.markexpr or "") or os.environ.get("WALKTALL_SOAK"):
+        return
+    kept = [item for item in items if item.get_closest_marker("soak") is None]
+    if len(kept) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Tests go to workers one by one, but those of a file that is to be run in order to one worker together."""

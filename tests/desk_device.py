@@ -34,8 +34,7 @@ class Flash:
 
     def read_into(self, offset: int, buf: MutableSequence[int]) -> None:
         assert offset + len(buf) <= self.size
-        for k in range(len(buf)):
-            buf[k] = self.data[offset + k]
+        buf[:] = self.data[offset : offset + len(buf)]
 
     def write(self, buf: bytes | bytearray) -> None:
         self.writes += 1

@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 JOBS ?= auto
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench bench-detector bench-device bench-sim compiled drive venv pictures case docs release clean
+.PHONY: help demo test lint bench bench-detector bench-device bench-host bench-sim compiled drive venv pictures case docs release clean
 
 help:
 	@echo "make demo      generate a walk, play it through the virtual board, download it, print the report"
@@ -16,6 +16,7 @@ help:
 	@echo "make lint      ruff, mypy"
 	@echo "make bench     how good the detector is on published walks, beside the best"
 	@echo "make bench-device  what the firmware costs: heap, time, beside reading the sensor by Adafruit's driver"
+	@echo "make bench-host  how quick the walker's tool is with five years of walks"
 	@echo "make bench-sim  how fast the simulator is, beside other filters; compiles the chain first"
 	@echo "make compiled  the detection chain compiled by Cython, for the simulator's fast path"
 	@echo "make drive     what belongs on the board's drive, in build/drive"
@@ -76,6 +77,10 @@ bench-sim: compiled
 # The simulator's fast path at the speed of C, from the same sources; without it, it runs them as Python.
 compiled: $(VENV)/.dev
 	@$(BIN)/python -m walktall_sim.twin.build
+
+# A store of 2,000 walks with their traces, each command as a process; writes docs/benchmarks/host.md.
+bench-host: $(VENV)/.dev
+	@$(BIN)/python -m bench.host
 
 # Ours and the pinned libraries, to be copied to a board as they lie there.
 drive: $(VENV)/.dev

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE = {"adafruit-board-toolkit", "jinja2", "platformdirs", "pyserial", "rich", "typer"}
-EXTRAS = {"sim", "bench", "report", "parquet", "plot", "fit", "compile", "dask", "dev", "docs"}
+EXTRAS = {"sim", "bench", "parquet", "plot", "fit", "compile", "dask", "dev", "docs"}
 
 
 def run(*command: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -1,11 +1,10 @@
 """A device without a sensor, for the tests of wire, journal and link: banks to cut, a port in memory, a handler."""
 
-import struct
 import zlib
 from collections.abc import Callable, MutableSequence
 
 from walktall import records as r
-from walktall import wire
+from walktall import rows, wire
 from walktall.journal import Journal
 from walktall.link import Link
 from walktall.session import merge_into
@@ -96,10 +95,19 @@ def trace_block(
     ring_id: bytes = b"ring",
 ) -> bytes:
     """A block of the trace that is whole, with a head that is right and a pattern in place of rows."""
-    head = bytes([0x57, layout, kind, 0]) + struct.pack("<I", number) + ring_id
-    head += struct.pack("<HIIHHI", boot, uptime_s, 0, 1, boot, start_s)
-    raw = head + bytes((number * 37 + k * 11 + k // 256) & 0xFF for k in range(512 - 4 - len(head)))
-    return raw + struct.pack("<I", zlib.crc32(raw))
+    raw = bytearray((number * 37 + k * 11 + k // 256) & 0xFF for k in range(rows.BLOCK_BYTES))
+    for at, data in (
+        (rows.H_MAGIC, bytes((rows.MAGIC, layout, kind, 0))),
+        (rows.H_NUMBER, number.to_bytes(4, "little")),
+        (rows.H_RING_ID, ring_id),
+        (rows.H_BOOT, boot.to_bytes(2, "little")),
+        (rows.H_UPTIME_S, uptime_s.to_bytes(4, "little")),
+        (rows.H_SESSION_BOOT, boot.to_bytes(2, "little")),
+        (rows.H_SESSION_START_S, start_s.to_bytes(4, "little")),
+    ):
+        raw[at : at + len(data)] = data
+    raw[rows.CRC_AT :] = zlib.crc32(bytes(raw[: rows.CRC_AT])).to_bytes(4, "little")
+    return bytes(raw)
 
 
 class DeskTrace:

@@ -1,7 +1,7 @@
 """The serial line fails at every single byte of a download: cut, late, lost, doubled, changed; towards either end.
 
-Whatever the fault: the download ends right or says why; nothing wrong is stored; what the clip counts as acknowledged is
-here; and the next download, over a sound line, ends with everything exactly once. In CI the exchange is of less than
+Whatever the fault: the download ends right or says why; nothing wrong is stored; what the clip counts as acknowledged
+is here; and the next download, over a sound line, ends with everything exactly once. In CI the exchange is of less than
 2 KiB; `make soak` does it with a full journal.
 """
 

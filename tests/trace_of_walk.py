@@ -1,6 +1,5 @@
 """Blocks of the trace for the host's tests, packed by the board's own writer."""
 
-import struct
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -43,7 +42,7 @@ def block_of(
         buf[k] = 0
     rows_from = w.HEADER_BYTES
     if flags & w.B_BEGIN:
-        rows_from = w.pack_ints(buf, rows_from, [0] * w.STAND_SIZE, w.STAND_SIZE)
+        rows_from = w.pack_ints(buf, rows_from, [0] * w.STAND_SIZE, w.STAND_SIZE, w.CRC_AT)
     writer.begin(rows_from, w.CRC_AT - 60)
     writer.take(1)
     for second in seconds:
@@ -59,28 +58,26 @@ def block_of(
     end = writer.at
     if offset_cdeg is not None:
         flags |= w.B_CHECKPOINT
-        at = w.pack_ints(buf, end, [0], 1)
-        at = w.pack_ints(buf, at, [0], 1)
-        w.pack_ints(buf, at, [0, 0, 0, 0, offset_cdeg], 5)
-    head = struct.pack(
-        "<BBBBI4sHIIHHIHhhBxH",
-        w.MAGIC,
-        w.LAYOUT,
-        w.KIND_ROWS,
-        flags,
-        number,
-        ring_id,
-        boot,
-        uptime_s,
-        0,
-        1,
-        *session,
-        walk,
-        0,
-        0,
-        rows_from,
-        end,
-    )
-    buf[: len(head)] = head
-    buf[w.CRC_AT :] = struct.pack("<I", zlib.crc32(bytes(buf[: w.CRC_AT])))
+        at = w.pack_ints(buf, end, [0], 1, w.CRC_AT)
+        at = w.pack_ints(buf, at, [0], 1, w.CRC_AT)
+        w.pack_ints(buf, at, [0, 0, 0, 0, offset_cdeg], 5, w.CRC_AT)
+    for at, size, value in (
+        (w.H_MAGIC, 1, w.MAGIC),
+        (w.H_LAYOUT, 1, w.LAYOUT),
+        (w.H_KIND, 1, w.KIND_ROWS),
+        (w.H_FLAGS, 1, flags),
+        (w.H_NUMBER, 4, number),
+        (w.H_RING_ID, 4, int.from_bytes(ring_id, "little")),
+        (w.H_BOOT, 2, boot),
+        (w.H_UPTIME_S, 4, uptime_s),
+        (w.H_SEQ, 2, 1),
+        (w.H_SESSION_BOOT, 2, session[0]),
+        (w.H_SESSION_START_S, 4, session[1]),
+        (w.H_WALK, 2, walk),
+        (w.H_ROWS_FROM, 1, rows_from),
+        (w.H_ROWS_END, 2, end),
+        (w.CRC_AT, 4, 0),
+    ):
+        buf[at : at + size] = value.to_bytes(size, "little")
+    buf[w.CRC_AT :] = zlib.crc32(bytes(buf[: w.CRC_AT])).to_bytes(4, "little")
     return bytes(buf)

@@ -405,7 +405,7 @@ def test_the_document_shows_a_suite_that_works_and_names_every_key(
     (shown,) = re.findall(r"```toml\n(.*?)```", section, re.DOTALL)
     lines = told(capsys, suite(tmp_path, shown.replace("[1, 2, 3]", "[1]")))
     assert lines[0]["status"] == "passed", lines[0]
-    for key in (*suites.OPTIONS, "walk", "joined", "recording", "expect", *suites.EXPECTATION_KEYS):
+    for key in (*suites.OPTIONS, *suites.WALKS, "expect", *suites.EXPECTATION_KEYS):
         assert f"`{key}`" in section, key
     for one in suites.SHIPPED.glob("*.toml"):
         assert f"`{one.stem}`" in section

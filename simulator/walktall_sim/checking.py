@@ -25,7 +25,7 @@ from walktall import __version__
 
 from walktall_sim import generate, mounting, persons, recordings, replay, resample, scoring, suites
 from walktall_sim.replay import Line
-from walktall_sim.source import FaultyWalk
+from walktall_sim.source import FaultyWalk, WalkSource
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 _JUDGED = ("good_s", "forward_s", "back_s", "side_s")
@@ -115,6 +115,8 @@ def play(case: suites.Case, drawn: bool = False) -> Result:
     """
     if case.walk is None:
         return Result(case.suite, case.name, case.where, SKIPPED, 0.0, why=case.missing)
+    if isinstance(case.walk, suites.Traced):
+        return _play_traced(case, case.walk.path, drawn)
     began = time.perf_counter()
     pitches: list[tuple[float, float]] = []
     lines: list[Line] = []
@@ -143,10 +145,7 @@ def play(case: suites.Case, drawn: bool = False) -> Result:
                 felt = walk.with_source(FaultyWalk(walk.source, case.faults, walk.frame.up))
             lines = list(replay.play(felt, options))
     except (mounting.MountingError, persons.PersonError, recordings.RecordingError, replay.ReplayError) as error:
-        spent = time.perf_counter() - began
-        return Result(
-            case.suite, case.name, case.where, FAILED, spent, (Check("the walk can be played", False, ""),), str(error)
-        )
+        return _unplayable(case, began, error)
     told = [_renamed(line) for line in lines if line["event"] != "summary"]
     summary = next(line for line in lines if line["event"] == "summary")
     score = scoring.Score()
@@ -155,7 +154,42 @@ def play(case: suites.Case, drawn: bool = False) -> Result:
     checks = tuple(_judge(one, told, summary, pitches, score) for one in case.expect)
     status = PASSED if all(check.held for check in checks) else FAILED
     spent = time.perf_counter() - began
-    picture = plot.element(walk, trace, lines) if drawn and walk is not None and len(trace) > 1 else ""
+    picture = plot.element(walk.source, trace, lines) if drawn and walk is not None and len(trace) > 1 else ""
+    return Result(case.suite, case.name, case.where, status, spent, checks, "", tuple(told), summary, picture)
+
+
+def _unplayable(case: suites.Case, began: float, error: Exception) -> Result:
+    spent = time.perf_counter() - began
+    checks = (Check("the walk can be played", False, ""),)
+    return Result(case.suite, case.name, case.where, FAILED, spent, checks, str(error))
+
+
+def _play_traced(case: suites.Case, path: Path, drawn: bool) -> Result:
+    """A case on a clip's own trace: no truth is known of it, so that each buzz is one too many or as expected."""
+    from walktall_sim import traced
+
+    began = time.perf_counter()
+    try:
+        judged = traced.play(path, case.options.settings)
+    except replay.ReplayError as error:
+        return _unplayable(case, began, error)
+    told = [_renamed(line) for line in judged.lines[:-1]]
+    summary = judged.lines[-1]
+    pitches = [(second + 1.0, deg) for second, deg in enumerate(judged.raw_pitch_deg)]
+    score = scoring.score(told, scoring.Truth(0.0, float(len(pitches)), None))
+    checks = tuple(_judge(one, told, summary, pitches, score) for one in case.expect)
+    status = PASSED if all(check.held for check in checks) else FAILED
+    picture = ""
+    if drawn and len(pitches) > 1:
+        from walktall_sim import plot
+
+        trace = plot.Trace()
+        trace.limits_deg = judged.limits_deg
+        hz = round(resample.CHIP_HZ)
+        for second, row in enumerate(zip(judged.pitch_deg, judged.classes, judged.cadence_spm, strict=True), 1):
+            trace.take(second * hz, *row)
+        picture = plot.element(WalkSource(np.empty((0, 6))), trace, judged.lines)
+    spent = time.perf_counter() - began
     return Result(case.suite, case.name, case.where, status, spent, checks, "", tuple(told), summary, picture)
 
 

@@ -555,6 +555,10 @@ def sweep(
         cases = [one for one in cases if one.walk is not None]
         if away:
             _note(f"{len(away)} cases left out: {away[0].missing}")
+        traces = [one for one in cases if isinstance(one.walk, suites.Traced)]
+        cases = [one for one in cases if not isinstance(one.walk, suites.Traced)]
+        if traces:
+            _note(f"{len(traces)} cases left out: a trace does not say what was worth a buzz")
         if not cases:
             raise UsageError("no case is left to be played")
         done = _sweep(work, cases, combos, out, jobs or os.cpu_count() or 1, dask)

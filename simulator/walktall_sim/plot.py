@@ -25,6 +25,7 @@ from walktall import events
 
 from walktall_sim import replay, resample, turn
 from walktall_sim.replay import Line, Options, ReplayError, Walk
+from walktall_sim.source import WalkSource
 from walktall_sim.whole import write_whole
 
 KINDS = (".svg", ".png")
@@ -111,6 +112,11 @@ class Trace:
         self._rows.extend((detector.pitch_cdeg / 100.0, min(held, 1.0), detector.second_class, chain.gait.steps))
         self._rows.append(chain.gait.cadence_spm)
 
+    def take(self, n_samples: int, deg: float, second_class: int, cadence_spm: int) -> None:
+        """Take down a second that was judged without a sensor: of it no timer is known, and no steps."""
+        self._sample.append(n_samples)
+        self._rows.extend((deg, 0.0, second_class, 0.0, cadence_spm))
+
     def __len__(self) -> int:
         return len(self._sample)
 
@@ -169,7 +175,7 @@ def picture(walk: Walk, trace: Trace, lines: list[Line], title: str, kind: str) 
     if len(trace) < 2:
         raise ReplayError("--plot: the walk is too short for a picture")
     with mpl.rc_context(STYLE):
-        figure = _draw(walk, trace, lines, title)
+        figure = _draw(walk.source, trace, lines, title)
         if kind == "svg":
             return svg_of(figure, title)
         out = io.BytesIO()
@@ -177,10 +183,10 @@ def picture(walk: Walk, trace: Trace, lines: list[Line], title: str, kind: str) 
         return out.getvalue()
 
 
-def element(walk: Walk, trace: Trace, lines: list[Line]) -> str:
+def element(source: WalkSource, trace: Trace, lines: list[Line]) -> str:
     """The picture as an SVG element for a page: narrow enough for a telephone, in the page's own colours."""
     with mpl.rc_context(STYLE):
-        text = svg_of(_draw(walk, trace, lines, None), None).decode()
+        text = svg_of(_draw(source, trace, lines, None), None).decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, count=1, flags=re.DOTALL)
     for colour, name in _THEMED.items():
@@ -201,22 +207,22 @@ def svg_of(figure: Figure, title: str | None) -> bytes:
     return ("\n".join(line.rstrip() for line in text.splitlines()) + "\n").encode()
 
 
-def _draw(walk: Walk, trace: Trace, lines: list[Line], title: str | None) -> Figure:
+def _draw(source: WalkSource, trace: Trace, lines: list[Line], title: str | None) -> Figure:
     """The figure; without a title the small one that stands in a page below its own heading."""
     small = title is None
     figure = Figure(figsize=(5.2, 4.6) if small else (10.0, 6.4), layout="constrained")
     rows = figure.subplots(4, 1, sharex=True, height_ratios=[5.0, 0.55, 1.5, 1.5])
     pitch, bands, hold, steps = rows
-    t0_s = walk.source.t0_s
+    t0_s = source.t0_s
     t = t0_s + trace.seconds
     # Where ticks are missing (a gap of the sensor) lines break.
-    broken = np.flatnonzero(np.diff(t) > 1.5 * events.TICK_SAMPLES / resample.CHIP_HZ) + 1
+    broken = np.flatnonzero(np.diff(t) > 1.5 * _step_s(t)) + 1
 
     def line(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return np.insert(t, broken, np.nan), np.insert(values, broken, np.nan)
 
     many = len(trace) > _MANY and not small
-    _draw_pitch(pitch, walk, trace, lines, line, many, small)
+    _draw_pitch(pitch, source, trace, lines, line, many, small)
     used = _draw_bands(bands, t, trace.column(2).astype(int))
     hold.fill_between(*line(100.0 * trace.column(1)), color=_ORANGE, alpha=0.55, linewidth=0.0, rasterized=many)
     hold.plot(*line(100.0 * trace.column(1)), color=_INK, linewidth=0.8, rasterized=many)
@@ -256,14 +262,14 @@ def _draw(walk: Walk, trace: Trace, lines: list[Line], title: str | None) -> Fig
 
 def _draw_pitch(
     axes: Any,
-    walk: Walk,
+    source: WalkSource,
     trace: Trace,
     lines: list[Line],
     line: Callable[[NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.float64]]],
     many: bool,
     small: bool,
 ) -> None:
-    t = walk.source.t0_s + trace.seconds
+    t = source.t0_s + trace.seconds
     values = trace.column(0)
     on, off, back_on, back_off = trace.limits_deg
     low = min(float(values.min()), back_on) - 3.0
@@ -289,8 +295,8 @@ def _draw_pitch(
             fontsize=7.5,
             color=colour,
         )
-    if walk.source.turns:
-        imposed = turn.total_deg(walk.source.turns, t)
+    if source.turns:
+        imposed = turn.total_deg(source.turns, t)
         axes.plot(t, imposed, color=_GREY, linewidth=1.0, linestyle=":", label="turn put on the walk", rasterized=many)
     axes.plot(*line(values), color=_INK, linewidth=1.2, label="pitch from upright", rasterized=many)
     axes.set_ylim(low, high)
@@ -355,7 +361,7 @@ def _cut(
 def _draw_bands(axes: Any, t: NDArray[np.float64], classes: NDArray[np.int_]) -> set[str]:
     """The class of each moment as coloured bands; the names that were used."""
     edges = np.flatnonzero(np.diff(classes)) + 1
-    tick_s = events.TICK_SAMPLES / resample.CHIP_HZ
+    tick_s = _step_s(t)
     used: dict[str, list[tuple[float, float]]] = {}
     for begin, end in zip([0, *edges], [*edges, len(classes)], strict=True):
         name = events.CLASS_NAMES[classes[begin]]
@@ -374,6 +380,11 @@ def _draw_bands(axes: Any, t: NDArray[np.float64], classes: NDArray[np.int_]) ->
     axes.set_yticks([])
     axes.set_ylabel("judged", rotation=0, ha="right", va="center")
     return set(used)
+
+
+def _step_s(t: NDArray[np.float64]) -> float:
+    """From one moment to the next: a tick, or a second where that is all that is known."""
+    return max(events.TICK_SAMPLES / resample.CHIP_HZ, float(np.median(np.diff(t))))
 
 
 def _buzzes(lines: list[Line]) -> list[tuple[float, str]]:

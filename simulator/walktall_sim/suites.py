@@ -69,6 +69,19 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
+class Traced:
+    """A walk as a clip's trace has it, block by block: judged again from its angles, a sensor is not played."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return self.path.name
+
+
+Source = Generated | Joined | Recorded | Traced
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """So many events of a kind, within a window of time."""
 
@@ -161,7 +174,7 @@ class Case:
 
     suite: str
     name: str
-    walk: Generated | Joined | Recorded | None
+    walk: Source | None
     options: replay.Options
     faults: Faults | None
     expect: tuple[Expectation, ...]
@@ -261,6 +274,8 @@ def read(file: Path) -> list[Case]:
     return cases
 
 
+#: what a case is played on: one of these
+WALKS = ("walk", "joined", "recording", "trace")
 #: keys of a case that [defaults] may hold as well
 OPTIONS = ("path", "chip", "up", "forward", "upright", "trial", "settings", "turns", "answer_s", "faults")
 
@@ -292,7 +307,7 @@ def _text(place: _Place, table: Mapping[str, Any], key: str, choices: Sequence[s
 
 
 def _case(place: _Place, file: Path, defaults: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[Case]:
-    _known(place, own, ("name", "walk", "joined", "recording", "expect", *OPTIONS), "a case")
+    _known(place, own, ("name", *WALKS, "expect", *OPTIONS), "a case")
     table = {**defaults, **own}
     for key in ("settings", "faults"):
         if isinstance(defaults.get(key), dict) and isinstance(own.get(key), dict):
@@ -314,14 +329,14 @@ def _case(place: _Place, file: Path, defaults: Mapping[str, Any], own: Mapping[s
 
 def _walks(
     place: _Place, file: Path, table: Mapping[str, Any]
-) -> tuple[list[Generated | Joined | Recorded | None], bool, str]:
+) -> tuple[list[Source | None], bool, str]:
     """What a case is played on; whether it is one of several; why it cannot be played here."""
-    kinds = [key for key in ("walk", "joined", "recording") if key in table]
+    kinds = [key for key in WALKS if key in table]
     if len(kinds) != 1:
-        raise place.error("a case needs one of walk, joined and recording", kinds[1] if kinds else None)
+        raise place.error("a case needs one of walk, joined, recording and trace", kinds[1] if kinds else None)
     nowhere = "the recordings do not stand here (RECORDINGS, or shared/recordings beside the project)"
-    if kinds[0] == "recording":
-        path = _text(place, table, "recording") or ""
+    if kinds[0] in ("recording", "trace"):
+        path = _text(place, table, kinds[0]) or ""
         if VARIABLE in path:
             root = recordings_root(file)
             if root is None:
@@ -329,7 +344,12 @@ def _walks(
             path = path.replace(VARIABLE, str(root))
         found = file.parent / path
         if not found.is_file():
-            raise place.error(f"{found}: no such recording", "recording")
+            raise place.error(f"{found}: no such {kinds[0]}", kinds[0])
+        if kinds[0] == "trace":
+            sensor = next((key for key in OPTIONS if key != "settings" and key in table), None)
+            if sensor is not None:
+                raise place.error(f"a trace has no sensor: {sensor} says nothing to it; settings does", sensor)
+            return [Traced(found)], False, ""
         return [Recorded(found)], False, ""
     of = table[kinds[0]]
     if not isinstance(of, dict):
@@ -344,7 +364,7 @@ def _walks(
         plan = _text(place, of, "plan")
         if (plan is None) == ("minutes" not in of):
             raise place.error("walk needs plan or minutes, not both", "walk")
-        out: list[Generated | Joined | Recorded | None] = []
+        out: list[Source | None] = []
         for seed in chosen:
             try:
                 if plan is not None:
@@ -384,7 +404,7 @@ _LIKE = {
 }
 
 
-def _options(place: _Place, table: Mapping[str, Any], walk: Generated | Joined | Recorded | None) -> replay.Options:
+def _options(place: _Place, table: Mapping[str, Any], walk: Source | None) -> replay.Options:
     def asked(key: str, parse: Callable[[str], Any]) -> Any:
         value = _text(place, table, key)
         if value is None:

@@ -42,9 +42,11 @@ from . import slots as r
 from .chain import Chain
 from .link import Link
 from .packing import crc32
+from .rows import H_PENDING, H_UTC_S, H_WALK
 from .session import merge_into
 from .supply import Supply
 from .ticks import ticks_add, ticks_diff
+from .trace import OPEN, Trace
 
 _SECOND_MS = const(1000)
 _CALIBRATION_RUNNING = const(4)  # index into `wire.CALIBRATION_NAMES`
@@ -71,6 +73,9 @@ _TAKE_BACK_MS = const(10000)
 _JUMP_MS = const(60000)
 _IDLE_END_S = const(600)
 _USB_END_S = const(3)
+_POWER_ON = const(1)  # and 0, unknown: the supply was away
+_UNTIMED_IDLE_S = const(60)
+_PENDING_MAX = const(64)
 _GAP_KEPT_S = const(180)  # a session without walking, but with so long a gap, is told: the sensor failed
 _LOAD_AGAIN_S = const(60)
 
@@ -118,6 +123,8 @@ class Device:
     :param str source_folder: where this package's files lie, for the self-test; "" = not known
     :param bool may_restart: True where `code.py` restarts when `restart_wanted` is set: worn into maintenance, and back
     :param bool maintenance: True where this boot gave the drive to the computer
+    :param trace_file: as `walktall.trace.Trace` takes it, or None
+    :param int trace_parts: 1 on external flash, 2 on the RP2040's own
     """
 
     def __init__(
@@ -141,6 +148,8 @@ class Device:
         may_restart=False,
         maintenance=False,
         last_error="",
+        trace_file=None,
+        trace_parts=1,
     ):
         self._imu = imu
         self._motor = motor
@@ -188,7 +197,8 @@ class Device:
         self._duty_u16 = 0
         self._supply = Supply()
         self._gap = 0  # samples missing that the chain has not been told of
-        self.trace = None
+        self.trace = Trace(trace_file, trace_parts, self.chain, not maintenance)
+        self.chain.rows = self.trace.rows
         self.link = Link(port, self)
         self._live = [0] * w.LIVE_TABLE.count
 
@@ -219,6 +229,7 @@ class Device:
         self._read_clock()
         self._look_at_battery()
         self._apply_calibration()
+        self._recover(random_bytes)
 
     # What others read.
 
@@ -473,31 +484,49 @@ class Device:
     def _feed(self, n):
         counts = self._imu.counts
         chain = self.chain
-        supply = self._supply
         at = 0
         ticked = 0
         self._owed += n
-        for _ in range(n):
-            ax = counts[at]
-            ay = counts[at + 1]
-            az = counts[at + 2]
-            gx = counts[at + 3]
-            gy = counts[at + 4]
-            gz = counts[at + 5]
-            at += 6
-            if supply.fresh(ax, ay, az, gx, gy, gz):
-                if self._gap:
-                    self._close_gap()
-                told = chain.sample(ax, ay, az, gx, gy, gz)
-                ticked |= told
-                if told & e.SECOND:
+        while n:
+            believed = self._supply.believe(counts, at, n)
+            n -= believed
+            if believed and self._gap:
+                self._close_gap()
+            while believed:
+                taken = chain.burst(counts, at, believed)
+                if self.trace.raw_left:
+                    self._record_raw(counts, at, taken)
+                believed -= taken
+                at += 6 * taken
+                ticked |= chain.closed
+                if chain.closed & e.SECOND:
                     self._each_worn_second()
-            else:
+            if n:
+                # A stale one.
+                n -= 1
+                at += 6
                 self._gap += 1
                 if self._gap >= _GAP_PIECE:
                     self._close_gap()
         if ticked and self.link.live:
             self._push_live()
+
+    def _record_raw(self, counts, at, n):
+        """Hand on the `n` samples that the chain has just taken."""
+        sample = self.chain.n_samples - n
+        for k in range(sample, sample + n):
+            self.trace.raw(
+                k,
+                self._uptime_s,
+                self.utc_s(),
+                counts[at + 3],
+                counts[at + 4],
+                counts[at + 5],
+                counts[at],
+                counts[at + 1],
+                counts[at + 2],
+            )
+            at += 6
 
     def _missing(self, n):
         """Let a gap grow. The chain hears of it in one piece, when it is over or has lasted a while."""
@@ -584,6 +613,8 @@ class Device:
         if self.session.open or self._kept_in():
             return
         self._close_gap()
+        if self.session.open:
+            return
         journal = self.journal
         self.chain.begin()
         self.session.start(journal.next_seq, journal.boot, self.utc_s(), self._uptime_s, self._battery_mv)
@@ -593,6 +624,8 @@ class Device:
             self.session.note_flag(r.FLAG_UNCALIBRATED)
         if self.chain.detector.hill:
             self.session.note_flag(r.FLAG_HILL)
+        if not journal.read_only:
+            self.trace.begin(journal.boot, max(journal.walks, self.trace.walk) + 1)
 
     def _brief_coach(self):
         """Tell the coach for how many days it has been worn, and give its coin a start of this session's own."""
@@ -632,7 +665,8 @@ class Device:
         if not session.open:
             return False
         self._close_gap()
-        fields = session.fields
+        if not session.open:
+            return True  # the gap has ended it
         if flag:
             session.note_flag(flag)
         if cut_idle:
@@ -640,20 +674,100 @@ class Device:
         session.note_calibration(self.chain.calibration_quality, self.chain.detector.walk_offset_cdeg)
         self._note_rules()
         session.finish(self.utc_s(), self._battery_mv)
+        return self._keep_record(force)
+
+    def _keep_record(self, force):
+        """Put the session that is over into trace and journal; True when it leaves a record."""
+        fields = self.session.fields
         judged_s = fields[r.S_GOOD_S] + fields[r.S_FORWARD_S] + fields[r.S_BACK_S] + fields[r.S_SIDE_S]
         marks = fields[r.S_DISCOMFORT_MARKS] + fields[r.S_WRONG_MARKS]
-        if not fields[r.S_WALKING_S] and not judged_s and not marks and fields[r.S_GAP_S] < _GAP_KEPT_S:
+        kept = fields[r.S_WALKING_S] or judged_s or marks or fields[r.S_GAP_S] >= _GAP_KEPT_S
+        # The trace first: what it holds and the journal does not is found again after a cut.
+        self.trace.end(self._uptime_s, self.utc_s(), kept)
+        if not kept:
+            self.journal.walks = self.trace.walk or self.journal.walks
             return False
-        if not self.journal.append(fields, merge_into):
+        if not self.journal.append(fields, merge_into, self.trace.walk):
             self._note("journal full or later", None)
             return False
         self.journal.commit(self.utc_s(), self._uptime_s, force)
         return True
 
+    # What a cut left.
+
+    def _recover(self, random_bytes):
+        """Take up the session that a cut ended, and bring the records into the journal that waited for a commit."""
+        trace = self.trace
+        journal = self.journal
+        session = self.session
+        found = trace.load(random_bytes)
+        last = trace.checkpoint
+        if journal.head[j.J_BOOT] <= trace.boot < 65535:
+            journal.head[j.J_BOOT] = trace.boot + 1  # a boot writes nothing: the trace may know of more of them
+        if not journal.read_only:
+            if self._load_state == j.FORMATTED and trace.walk:
+                # What the lost journal held is not known: what had ended may long be with the host.
+                journal.walks = trace.walk - 1 if found == OPEN else trace.walk
+            self._bring_in(trace.pending)
+            if found == OPEN and trace.read_checkpoint(last) and trace.head_u16(H_WALK) > journal.walks:
+                self._take_up()
+                return
+        session.forget()
+
+    def _bring_in(self, number):
+        """Records of walks that ended in block `number` - 1 and before, oldest first."""
+        trace = self.trace
+        ends = []  # type: list[int]
+        while number and len(ends) < _PENDING_MAX:
+            if not trace.read_checkpoint(number - 1) or not trace.kept():
+                break
+            if trace.head_u16(H_WALK) <= self.journal.walks:
+                break
+            ends.append(number - 1)
+            number = trace.head_u32(H_PENDING)
+        while ends:
+            if trace.read_checkpoint(ends.pop()):
+                self.journal.append(self.session.fields, merge_into, trace.head_u16(H_WALK))
+        self.journal.commit(self.utc_s(), self._uptime_s)
+
+    def _take_up(self):
+        """The session of the checkpoint just read goes on, or, if that was long ago, is closed and recorded."""
+        session = self.session
+        trace = self.trace
+        fields = session.fields
+        walk = trace.head_u16(H_WALK)
+        then_s = trace.head_u32(H_UTC_S)
+        now_s = self.utc_s()
+        gap_s = 0
+        if then_s and now_s:
+            gap_s = now_s - then_s - trace.seconds
+            goes_on = 0 <= gap_s <= _IDLE_END_S
+        elif self._reset_reason > _POWER_ON:
+            goes_on = True  # a reset of its own: it was a moment ago
+        else:
+            # Nobody knows how long it was without power. Who walked just before most likely walks on; but who switches
+            # it off at its battery after each walk must not have all of them in one record.
+            goes_on = session.idle_s < _UNTIMED_IDLE_S and not fields[r.S_FLAGS] & r.FLAG_RESUMED
+        if goes_on and not self._kept_in():
+            session.take_up()
+            for _ in range(gap_s):
+                session.second(e.CLASS_GAP, 0, 0, 0, 0, 0)
+            self._wearing = False
+            self.chain.begin()
+            self._brief_coach()
+            trace.begin(self.journal.boot, walk, True)
+            return
+        session.note_flag(r.FLAG_CUT)
+        session.finish(0, fields[r.S_BATTERY_END_MV])
+        trace.begin(self.journal.boot, walk, True)
+        self._keep_record(False)
+        session.forget()
+
     # Once a second.
 
     def _each_worn_second(self):
         """A second of the chain has closed: does a session end or begin? Counted in samples, as the chain counts."""
+        self.trace.note(self._uptime_s, self.utc_s(), self._buzz.busy)
         session = self.session
         if session.open:
             if session.must_split:
@@ -680,12 +794,25 @@ class Device:
             if self._second_n % _BATTERY_EVERY_S == 0:
                 self._look_at_battery()
             self.journal.poll(self.utc_s(), self._uptime_s)
+            self._tend_trace()
             if self._load_state == j.UNREADABLE and self._second_n % _LOAD_AGAIN_S == 0:
                 self._load()
                 self._forward_axis = self.settings.values[s.SET_FORWARD_AXIS]
                 self.chain.configure(self.settings)
+                self.trace.cut(self._uptime_s, self.utc_s())
                 self._apply_calibration()
         self._show(kept_in)
+
+    def _tend_trace(self):
+        trace = self.trace
+        if trace.pending and not self.journal.read_only:
+            if not self.journal.unsaved & j.WHY_SESSION:
+                trace.pending = 0
+            elif trace.next_block - trace.pending > trace.capacity * 3 // 4:
+                # A record that waits for its commit would soon be overwritten.
+                self.journal.commit(self.utc_s(), self._uptime_s, True)
+        if trace.wiping:
+            trace.step_wiping()
 
     def _check_sensor(self, now_ms):
         """Whether the chip is still set up: after a silent reset it delivers nothing, or zeros."""
@@ -994,15 +1121,14 @@ class Device:
     def settings_changed(self):
         """Take over the journal's settings, and let them be written."""
         self.chain.configure(self.settings)
+        self.trace.cut(self._uptime_s, self.utc_s())
         axis = self.settings.values[s.SET_FORWARD_AXIS]
         if axis != self._forward_axis:
             # Somebody has said which way is forward: that counts for more than an earlier bow.
             self._forward_axis = axis
             self._forget_forward()
             c = self.journal.calibration
-            if self.journal.calibrated and not self.chain.set_axis(
-                c[j.CAL_UP], c[j.CAL_UP + 1], c[j.CAL_UP + 2], axis
-            ):
+            if self.journal.calibrated and not self.chain.set_axis(c[j.CAL_UP], c[j.CAL_UP + 1], c[j.CAL_UP + 2], axis):
                 self._note("forward_axis is up", None)
         self.journal.touch(j.WHY_SETTINGS, self._uptime_s)
         if self.session.open:
@@ -1072,14 +1198,6 @@ class Device:
         self._sources = None
         gc.collect()
 
-    def raw(self, minutes):
-        """Begin a raw recording of so many minutes, 0 ends it: seconds left, -1 = refused."""
-        return -1
-
-    def raw_left_s(self):
-        """Seconds of raw recording left, 0 = none runs."""
-        return 0
-
     def live(self, on):
         """Nothing to do: `link.live` is looked at with each tick."""
 
@@ -1124,6 +1242,20 @@ class Device:
         values[18] = buzzes
         values[19] = self._battery_mv
         self.link.push_live(values)
+
+    def raw(self, minutes):
+        """Record counts as they are for so many minutes, 0: no longer; seconds it will be, -1 where it cannot be."""
+        if not minutes:
+            self.trace.stop_raw()
+            return 0
+        if self.off or not self._sensor_ok:
+            return -1
+        n = self.trace.record_raw(minutes * 60 * e.SAMPLE_HZ)
+        return n // e.SAMPLE_HZ if n else -1
+
+    def raw_left_s(self):
+        """Seconds of a raw recording left, 0: none runs."""
+        return (self.trace.raw_left + e.SAMPLE_HZ - 1) // e.SAMPLE_HZ
 
     def mark(self):
         """A mark of discomfort."""

@@ -77,6 +77,7 @@ CAL_WALK_OFFSET_CDEG = const(10)
 CAL_TAKEN_UTC_S = const(11)
 
 _HEAD_AT = const(4)
+_WALKS_AT = const(228)  # two bytes behind the settings
 _CALIBRATION_AT = const(56)
 _SETTINGS_AT = const(96)
 SLOTS_AT = const(256)
@@ -150,6 +151,8 @@ class Journal:
         self.calibration = array("i", bytes(4 * CALIBRATION_COUNT))
         #: After a change call ``touch(WHY_SETTINGS, ...)``.
         self.settings = s.Settings()
+        #: Number of the last walk whose record, if it left one, is in here (`trace` numbers them).
+        self.walks = 0
         #: Records that fit.
         self.capacity = (self._size - SLOTS_AT - _CRC_SIZE) // r.SESSION_SLOT_BYTES
         self.read_only = True
@@ -304,6 +307,7 @@ class Journal:
         self._head_table.unpack_into(self._image, _HEAD_AT, self.head)
         self._calibration_table.unpack_into(self._image, _CALIBRATION_AT, self.calibration)
         self.settings.unpack_from(self._image, _SETTINGS_AT)
+        self.walks = _u16(self._image, _WALKS_AT)
         if self.head[J_BOOT] < 65535:
             self.head[J_BOOT] += 1
         # An image of a smaller bank: what lies behind its slots is not ours.
@@ -382,14 +386,18 @@ class Journal:
     def _first_unacked(self):
         return self.index_from(self.head[J_ACKED_SEQ] + 1)
 
-    def append(self, fields, merge=None):
+    def append(self, fields, merge=None, walk=0):
         """Number under which the finished session is held (in memory: ``commit`` follows), 0 when it cannot be.
 
         A walk of less than SHORT_WALK_S goes into an earlier unacknowledged record of such walks of the same UTC day
         (undated: of the same boot), if ``merge(earlier, fields)`` (``session.merge_into``) takes it; the record then
         keeps its number, and ``merged_walks`` says that it grew. Full, the oldest acknowledged record goes, or, as a
         last resort, the oldest one, and each is counted.
+
+        :param int walk: its number among all walks, by which a cut is seen to have come before or after the commit
         """
+        if walk and not self.read_only:
+            self.walks = walk
         if self.read_only:
             if self.head[J_DROPPED_UNACKED] < 65535:
                 self.head[J_DROPPED_UNACKED] += 1
@@ -542,6 +550,8 @@ class Journal:
         self._head_table.pack_into(image, _HEAD_AT, head)
         self._calibration_table.pack_into(image, _CALIBRATION_AT, self.calibration)
         self.settings.pack_into(image, _SETTINGS_AT)
+        image[_WALKS_AT] = self.walks & 0xFF
+        image[_WALKS_AT + 1] = self.walks >> 8 & 0xFF
         seal_into(image, 0, self._size - _CRC_SIZE)
         bank = 1 - self.bank
         try:

@@ -6,17 +6,18 @@ A block is 512 bytes, little endian, and says everything about itself::
 
     0     1     2      3       4        8         12     14         18      22    24
     | 57h | 01h | kind | flags | number | ring id | boot | uptime_s | utc_s | seq | session boot | ...
-    26              30     32      34     36          38         40           44           48        52
-    | session start | walk | pitch | roll | rows_from | rows_end | ring_start | checkpoint | pending |
+    26              30     32      34     36          37        38         40           44           48        52
+    | session start | walk | pitch | roll | rows_from | seconds | rows_end | ring_start | checkpoint | pending |
     52                  rows_from  rows_end       508
     | [stand][settings] | rows ... | [checkpoint] | CRC-32 |
 
-`number` only grows. `uptime_s` and `utc_s` (0: not known) are of the beginning of the first row; session boot and start
-are the record's fields `boot` and `start_uptime_s`, which tell of which session the rows are; `seq` is the record's
-number as far as it could be known (short walks merge later), `walk` counts all walks, those that left no record
-among them; `pitch` and `roll` stand before the first tick. `ring_start` is the ring's first number; `checkpoint` and
-`pending` are 1 + the number of the last block before this one with a checkpoint, and of the last one in which a walk
-ended whose record is not in the journal's banks (0: none). A row::
+`number` only grows. `uptime_s` and `utc_s` (0: not known) are of the beginning of the first row; session boot and
+start are the record's fields `boot` and `start_uptime_s`, which tell of which session the rows are; `seq` is the
+record's number as far as it could be known (short walks merge later), `walk` counts all walks, those that left no
+record among them; `pitch` and `roll` stand before the first tick, `seconds` are those of wear, 255 at the most.
+`ring_start` is the ring's first number; `checkpoint` and `pending` are 1 + the number of the last block before this
+one with a checkpoint, and of the last one in which a walk ended whose record is not in the journal's banks (0: none).
+A row::
 
     0       1            [2 cadence] [2|3 .. states] [8 deltas of w bits] [marks]
     | w | class << 4 | state | mixed << 6 | marks << 7 |
@@ -67,6 +68,7 @@ H_WALK = const(30)
 H_PITCH = const(32)
 H_ROLL = const(34)
 H_ROWS_FROM = const(36)
+H_SECONDS = const(37)
 H_ROWS_END = const(38)
 H_RING_START = const(40)
 H_CHECKPOINT = const(44)

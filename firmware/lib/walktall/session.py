@@ -163,6 +163,10 @@ class Session:
         fields[r.S_UPRIGHT_FIRST_PCT] = r.NOT_TOLD
         fields[r.S_UPRIGHT_LAST_PCT] = r.NOT_TOLD
 
+    def forget(self):
+        """Nothing is under way, and nothing is held."""
+        self._clear()
+
     @property
     def open(self):
         """True between `start` and `finish`."""

@@ -76,6 +76,7 @@ class Trace:
             except OSError:
                 pass
         self.block_bytes = _BLOCK
+        self.layout = w.LAYOUT
         self.ring_id = bytes(4)
         self.next_block = 0
         #: Blocks found torn at this boot.
@@ -289,6 +290,16 @@ class Trace:
         return self._boot
 
     @property
+    def checkpoint(self):
+        """Number of the last block with a checkpoint, -1: none is known."""
+        return self._checkpoint - 1
+
+    @property
+    def seconds(self):
+        """Seconds of wear in the block that `read_checkpoint` read, 255 at the most."""
+        return self._buf[w.H_SECONDS]
+
+    @property
     def walk(self):
         """Number of the last walk that the trace knows."""
         return self._walk
@@ -389,7 +400,7 @@ class Trace:
         _put(buf, w.H_SESSION_START_S, fields[S_START_UPTIME_S], 4)
         _put(buf, w.H_WALK, self._walk, 2)
         buf[w.H_ROWS_FROM] = rows_from
-        buf[w.H_ROWS_FROM + 1] = 0
+        buf[w.H_SECONDS] = min(self.rows.seconds, 255) if kind == w.KIND_ROWS else 0
         _put(buf, w.H_ROWS_END, rows_end, 2)
         _put(buf, w.H_RING_START, self._ring_start, 4)
         _put(buf, w.H_CHECKPOINT, self._checkpoint, 4)

@@ -5,6 +5,7 @@ Each command does one thing, says in one line what went wrong, and ends with a s
 and progress to standard error.
 """
 
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -17,15 +18,29 @@ from rich.table import Table
 from rich.text import Text
 from walktall import __version__, records, wire
 
-from . import configure, dates, explain, export, install, keeping, live, names, reporting, selftest, whatif
+from . import (
+    configure,
+    dates,
+    digests,
+    explain,
+    export,
+    install,
+    keeping,
+    live,
+    names,
+    preferences,
+    reporting,
+    selftest,
+    whatif,
+)
 from . import report as reports
 from .client import Hello, short_name, version_text
 from .download import Downloaded
 from .download import Progress as Tell
 from .download import download as fetch
-from .errors import CANCELLED, BadInput, TransferFailed, WalktallError
+from .errors import CANCELLED, BadInput, NoDevice, TransferFailed, WalktallError
 from .options import Device, Json, Port, Quiet, StorePath, note
-from .store import Session, Store, default_path
+from .store import STORE_VARIABLE, Session, Store, default_path
 from .terminal import abandon_stdout, count, duration, err, harden_streams, out, safe, write, write_json, write_lines
 
 app = typer.Typer(
@@ -54,8 +69,10 @@ def _main(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
+    values = preferences.load()
+    context.default_map = preferences.default_map(context.command, values)
     if context.invoked_subcommand is None:
-        _next_step()
+        _next_step(values)
 
 
 def _tell_trouble(fault: WalktallError) -> None:
@@ -71,21 +88,44 @@ def _reading(store: Path | None) -> Iterator[Store]:
 # --- alone ---------------------------------------------------------------------------------------------------------
 
 
-def _next_step() -> None:
+def _next_step(values: dict[str, str]) -> None:
     """``walktall`` by itself: what is there, and what to do next."""
-    from .ports import candidates, list_ports
+    from .ports import each_clip
 
-    with _reading(None) as store:
-        sessions = dates.in_order(store.sessions())
-    there = candidates(list_ports())
-    if there:
-        print(f"A clip may be on {there[0].port}: 'walktall download' fetches its walks.")
-    else:
-        print("No clip is plugged in. Plug it in with a cable that carries data, then: walktall download")
+    store = Path(os.environ.get(STORE_VARIABLE) or values.get("store") or default_path())
+    port = os.environ.get("WALKTALL_PORT") or values.get("port")
+    try:
+        for clip in each_clip(port, None, _tell_trouble):
+            print(_clip_line(clip.hello, safe(clip.port)))
+    except NoDevice as fault:
+        print(f"{str(fault)[:1].upper()}{str(fault)[1:]}.")
+    with _reading(store) as opened:
+        sessions = dates.in_order(opened.sessions())
     if sessions:
         last = reports.begin_text(sessions[-1]).strip()
         print(f"{count(len(sessions), 'session')} in the store, the last one {last}: 'walktall report' shows it.")
+    else:
+        print("Nothing downloaded yet.")
     print("All commands: walktall --help")
+
+
+def _clip_line(hello: Hello, port: str) -> str:
+    """What a clip that is plugged in needs first."""
+    new = hello.number("unacknowledged")
+    told = [count(new, "session") + " to fetch" if new else "nothing new"]
+    if not hello.number("utc_s"):
+        told.append("its clock is not set")
+    if new or not hello.number("utc_s"):
+        todo = "walktall download"
+    elif not hello.has(wire.HF_CALIBRATED):
+        told.append("it does not know your upright")
+        todo = "walktall calibrate"
+    elif hello.number("fw_version") < records.version_number():
+        told.append(f"its firmware {version_text(hello.number('fw_version'))} is older than this tool")
+        todo = "walktall install"
+    else:
+        todo = "walktall report"
+    return f"Clip {hello.name} is on {port}: {', '.join(told)}. Next: {todo}"
 
 
 # --- ports ---------------------------------------------------------------------------------------------------------
@@ -96,6 +136,7 @@ def ports(
     json_: Json = False,
     quiet: Quiet = False,
     all_: Annotated[bool, typer.Option("--all", help="Also ports that no clip can be on.")] = False,
+    udev: Annotated[bool, typer.Option("--udev", help="Print the rule that opens the ports on Linux.")] = False,
 ) -> None:
     """List the ports on which a clip may be.
 
@@ -103,8 +144,11 @@ def ports(
 
     Example: walktall ports --all
     """
-    from .ports import OTHER, list_ports
+    from .ports import OTHER, list_ports, udev_rule
 
+    if udev:
+        sys.stdout.write(udev_rule())
+        return
     found = list_ports()
     shown = [port for port in found if all_ or port.role != OTHER]
     if json_:
@@ -173,6 +217,8 @@ def info(
             note(f"note: {warning}")
     if json_:
         write_json({"devices": shown})
+    elif not quiet:
+        print("You can unplug the clip.")
 
 
 def _info_lines(hello: Hello, port: str) -> list[Table]:
@@ -296,6 +342,9 @@ def download(
             results.append(result)
             if not json_:
                 _tell_download(result, quiet)
+            if result.blocks:
+                # After all is said: the clip may go already. Reports of many walks are quick thanks to it.
+                digests.refresh(opened, clip.hello.device_id)
     if json_:
         write_json({"devices": [_download_document(result) for result in results]})
     if failed is not None:
@@ -444,7 +493,7 @@ def identify(port: Port = None, device: Device = None, quiet: Quiet = False) -> 
     for clip in each_clip(port, device, _tell_trouble):
         clip.client.identify()
         if not quiet:
-            print(f"clip {clip.hello.name} on {safe(clip.port)} buzzes")
+            print(f"clip {clip.hello.name} on {safe(clip.port)} buzzes; you can unplug it")
 
 
 @app.command()

@@ -242,6 +242,8 @@ def clock(
     if not quiet or not set_:
         when = f" ({dates.local_time(was):%Y-%m-%d %H:%M:%S})" if was and not set_ else ""
         print(f"The clock of clip {name} {state}{when}{'; it is right now' if set_ and state != 'is right' else ''}.")
+        if not quiet:
+            print("You can unplug the clip.")
 
 
 def calibrate(port: Port = None, device: Device = None, quiet: Quiet = False) -> None:

@@ -29,6 +29,14 @@ POSSIBLE = "possible"  # a board that may be a clip, and the system does not say
 OTHER = "other"
 
 
+_UDEV = Path(__file__).with_name("70-walktall.rules")
+
+
+def udev_rule() -> str:
+    """The rule for Linux: ports for whoever sits there, and ModemManager kept away."""
+    return _UDEV.read_text(encoding="utf-8")
+
+
 @dataclass(frozen=True)
 class Found:
     """One serial port of this computer; every text is safe to show."""

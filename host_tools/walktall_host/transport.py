@@ -163,4 +163,5 @@ def _who_may(name: str) -> str:
         return ""
     if group == "root":
         return ": only root may"
-    return f": group '{safe(group)}' may; 'sudo usermod -aG {safe(group)} $USER', then log in again"
+    join = f"'sudo usermod -aG {safe(group)} $USER', then log in again"
+    return f": group '{safe(group)}' may; {join}; or the rule that 'walktall ports --udev' prints"

@@ -344,6 +344,8 @@ def download(
                 _tell_download(result, quiet)
             if result.blocks:
                 # After all is said: the clip may go already. Reports of many walks are quick thanks to it.
+                from . import digests
+
                 digests.refresh(opened, clip.hello.device_id)
     if json_:
         write_json({"devices": [_download_document(result) for result in results]})

@@ -18,6 +18,11 @@ _BATCH = 100
 _NO_BLOCKS = "0/0"
 
 
+def refresh(store: Store, device_id: bytes) -> None:
+    """Make the digests that this clip's sessions lack, so that no report has to."""
+    digests_of(store, store.sessions(device=device_id))
+
+
 def digests_of(
     store: Store, sessions: Sequence[Session], tell: Callable[[int, int], None] = lambda done, total: None
 ) -> dict[int, Mapping[str, Any]]:

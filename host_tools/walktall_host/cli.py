@@ -21,7 +21,6 @@ from walktall import __version__, records, wire
 from . import (
     configure,
     dates,
-    digests,
     explain,
     export,
     install,

@@ -23,6 +23,7 @@ _WELL_S = 600
 _RESTART_S = 1
 _CRASH_LOOP_S = 60
 _REPLY_S = 0.5
+_SPARE_KIB = 40
 
 # Outputs that nobody else holds on to: a pin object that is collected might let its pin go.
 _held = []  # type: list
@@ -177,6 +178,46 @@ def _open_bank(name):
         return _NoBank()
 
 
+def _space():
+    """(KiB of the drive, KiB free), 0 where the board does not tell."""
+    try:
+        told = os.statvfs("/")
+        return told[1] * told[2] // 1024, told[1] * told[3] // 1024
+    except OSError:
+        return 0, 0
+
+
+def _open_trace(profile):
+    """The trace's file, laid out at the first start as large as the profile wants and the drive has room; or None."""
+    from walktall.hw import banks as hw_banks
+
+    name = profile.trace_file
+    try:
+        size = os.stat(name)[6]
+    except OSError:
+        size = 0
+    # What a rewriting of our own files needs stays free.
+    room = size + (_space()[1] - _SPARE_KIB) * 1024
+    wanted = min(profile.trace_blocks * 512, room) // 8192 * 8192
+    try:
+        if size < wanted:
+            try:
+                os.mkdir(name[: name.rindex("/")])
+            except OSError:
+                pass
+            hw_banks.create_file(name, open, wanted)
+    except OSError:
+        pass
+    try:
+        return open(name, "r+b")
+    except OSError:
+        pass
+    try:
+        return open(name, "rb")
+    except OSError:
+        return None
+
+
 def _open_to_read(path, mode):
     """In maintenance the drive is the computer's: what is there can be read, writing fails and is told."""
     return open(path, "rb")
@@ -311,6 +352,9 @@ def _make_device(profile, motor, shared, retained, maintenance):
         may_restart=True,
         maintenance=maintenance,
         last_error=told,
+        trace_file=None if retained.crash_loop else _open_trace(profile),
+        trace_parts=profile.trace_parts,
+        drive_kib=_space(),
     )
     if retained.crash_loop:
         device.journal.read_only = True

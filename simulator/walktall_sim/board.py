@@ -40,7 +40,10 @@ from walktall_sim.serialport import DevicePort, MemoryPort
 
 TURN_US = 100
 """What one turn of the loop is taken to cost; without it a turn that is due at once would stop time."""
-DRIVE_SECTORS = 256
+DRIVE_SECTORS = {"Seeed_XIAO_nRF52840_Sense": 512, "arduino_nano_rp2040_connect": 4096, "raspberry_pi_pico": 256}
+"""Sectors of 4 KiB of each board's drive."""
+FIRMWARE_BLOCKS = 880
+"""Blocks of the drive that FAT, firmware and libraries take."""
 WATCHDOG_S = 6.0
 """``code.py``'s ``_WATCHDOG_S``; a test holds them together."""
 RESET_S = 4.0
@@ -165,6 +168,9 @@ class VirtualBoard:
     :param seed: of the ids that a formatted journal draws
     :param getenv: ``settings.toml``
     :param button: whether a button is fitted; without it the loop has less to look at
+    :param trace: whether the drive has a file for the trace
+    :param trace_blocks: its blocks of 512 bytes; the profile's if None
+    :param trace_skew: how many blocks behind a sector's boundary it begins: not for Python to choose
     :param boot: switch on at once
     """
 
@@ -182,6 +188,9 @@ class VirtualBoard:
         seed: int = 1,
         getenv: Callable[[str], Any] | None = None,
         button: bool = True,
+        trace: bool = True,
+        trace_blocks: int | None = None,
+        trace_skew: int = 3,
         boot: bool = True,
     ) -> None:
         self.profile = boards.select(profile, getenv)
@@ -212,12 +221,16 @@ class VirtualBoard:
         drive_class = flash.QspiDrive if self._two_pages else flash.Rp2040Drive
         nvm_class = flash.NordicNvm if self._two_pages else flash.Rp2040Nvm
         self.nvm: flash.Nvm = nvm_class(self.flash_power)
-        self.drive: flash.Drive = drive_class(DRIVE_SECTORS, self.flash_power, self.clock)
-        self.files = flash.VirtualDrive(self.drive)
+        self.drive: flash.Drive = drive_class(DRIVE_SECTORS[profile], self.flash_power, self.clock)
+        self.files = flash.VirtualDrive(self.drive, FIRMWARE_BLOCKS)
         for bank in self.profile.banks:
             if not bank.startswith("nvm:"):
                 # One block behind a sector boundary: where a file lies on a real drive is not for Python to choose.
                 self.files.create(bank, hw_banks.FILE_SIZE, skew_blocks=1)
+        self._trace = trace
+        if trace:
+            blocks = self.profile.trace_blocks if trace_blocks is None else trace_blocks
+            self.files.create(self.profile.trace_file, blocks * flash.BLOCK_BYTES, skew_blocks=trace_skew)
         # Port.
         self.port: DevicePort = MemoryPort(self.clock, self.step) if port is None else port
         self.watchdog = Watchdog(self.clock)
@@ -275,6 +288,9 @@ class VirtualBoard:
                 reset_reason=reset_reason,
                 random_bytes=self._random.randbytes,
                 source_folder=str(Path(walktall.__file__).parent),
+                trace_file=self.files.open(self.profile.trace_file, "r+b") if self._trace else None,
+                trace_parts=self.profile.trace_parts,
+                drive_kib=(self.drive.n_blocks // 2, self.files.free_blocks // 2),
             )
         except flash.PowerCut:
             self._lose_power()

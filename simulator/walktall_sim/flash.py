@@ -552,6 +552,11 @@ class VirtualDrive:
         self._files[path] = (first, n)
         self._next = first + n
 
+    @property
+    def free_blocks(self) -> int:
+        """Blocks that no file has taken."""
+        return self.drive.n_blocks - self._next
+
     def exists(self, path: str) -> bool:
         """Whether there is such a file."""
         return path in self._files

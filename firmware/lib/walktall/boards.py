@@ -28,6 +28,7 @@ Sources: CircuitPython's ``pins.c`` of each board, facts/hardware.md. Not seen o
 BANK_NVM0 = "nvm:0"
 BANK_NVM1 = "nvm:1"
 BANK_FILE = "/data/journal.bin"
+TRACE_FILE = "/data/trace.bin"
 
 MOTORS = ("pwm", "drv2605", "none")
 
@@ -54,6 +55,10 @@ class Profile:
         self.battery_den = 1
         self.charge_pin = ""
         self.banks = (BANK_NVM0, BANK_FILE)
+        # Blocks of 512 bytes; how a write reaches the flash: 1 external, 2 the RP2040's own (`trace`).
+        self.trace_file = TRACE_FILE
+        self.trace_blocks = 1024
+        self.trace_parts = 2
         self.usb_vid = 0
         self.usb_pid = 0
         self.refused = ()
@@ -79,6 +84,8 @@ def _xiao_sense():
     p.battery_den = 51
     p.charge_pin = "CHARGE_STATUS"
     p.banks = (BANK_NVM0, BANK_NVM1)
+    p.trace_blocks = 2048  # 1 of the drive's 2 MiB
+    p.trace_parts = 1
     p.usb_vid = 0x2886
     p.usb_pid = 0x0045
     return p
@@ -87,6 +94,7 @@ def _xiao_sense():
 def _nano_connect():
     p = Profile()
     p.board_id = "arduino_nano_rp2040_connect"
+    p.trace_blocks = 4096
     p.chips = ("lsm6dsox",)
     p.imu_int_pin = "INT1"
     p.motor_pin = "D2"

@@ -125,6 +125,7 @@ class Device:
     :param bool maintenance: True where this boot gave the drive to the computer
     :param trace_file: as `walktall.trace.Trace` takes it, or None
     :param int trace_parts: 1 on external flash, 2 on the RP2040's own
+    :param drive_kib: the drive's size and what is free of it
     """
 
     def __init__(
@@ -150,6 +151,7 @@ class Device:
         last_error="",
         trace_file=None,
         trace_parts=1,
+        drive_kib=(0, 0),
     ):
         self._imu = imu
         self._motor = motor
@@ -169,6 +171,7 @@ class Device:
         self._selftest_status = w.SELFTEST_RUNNING
         self._may_restart = may_restart
         self._maintenance = maintenance
+        self._drive_kib = drive_kib
         self.restart_wanted = False
         #: Exceptions and sensor faults since the boot, and the last one in a few words.
         self.errors = 0
@@ -1104,6 +1107,8 @@ class Device:
         values[w.H_ERRORS] = self.errors + self.link.faults
         values[w.H_LAST_ERROR] = self.last_error
         values[w.H_BATTERY_MV] = self._battery_mv
+        values[w.H_DRIVE_KIB] = self._drive_kib[0]
+        values[w.H_DRIVE_FREE_KIB] = self._drive_kib[1]
 
     def set_clock(self, utc_s):
         """Set the clock; a session that began undated is dated."""

@@ -47,7 +47,7 @@ _STRIDE = const(56)  # samples: two steps, 111 a minute
 _G = const(8197)
 
 #: Modules that no board needs: they may be missing on its drive.
-HOST_ONLY = ("meanings.py", "records.py", "settings.py", "wire.py")
+HOST_ONLY = ("meanings.py", "records.py", "retrace.py", "settings.py", "wire.py")
 _CHUNK = const(1024)
 
 

@@ -105,14 +105,16 @@ class FileBank:
         self._file.readinto(self._block)
 
 
-def create_file(path, open_file=open):
-    """Lay out the file of a ``FileBank``: 12 KiB of FF.
+def create_file(path, open_file=open, size=FILE_SIZE):
+    """Lay out a file of FF: that of a ``FileBank``, or the trace's.
 
-    It writes the directory, so do it in maintenance and not when worn.
+    It writes the directory, so do it at the first start or in maintenance and not when worn.
 
     :param str path: in a subdirectory, not in the drive's root
+    :param int size: whole pages
     """
-    block = bytearray(b"\xff") * BLOCK_SIZE
+    # A page at a time: on the RP2040 each call ends in an erase.
+    page = bytearray(b"\xff") * PAGE_SIZE
     with open_file(path, "wb") as file:
-        for _ in range(FILE_SIZE // BLOCK_SIZE):
-            file.write(block)
+        for _ in range(size // PAGE_SIZE):
+            file.write(page)

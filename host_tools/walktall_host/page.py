@@ -21,11 +21,10 @@ from walktall import __version__
 
 from . import advice, charts, dates, report, weeks, words
 from .chance import share
-from .client import short_name
 from .errors import BadInput
 from .figures import UNCERTAINTY_DEG, figures_of, judged_of, upright_of
 from .store import Session
-from .terminal import count, duration
+from .terminal import count, duration, safe
 from .track import ANSWER_LIMIT_S, Track
 
 if TYPE_CHECKING:
@@ -106,7 +105,7 @@ def _walk(session: Session, track: Track | None, zone: tzinfo | None) -> dict[st
         "figures": figures,
         "track": track,
         "title": report.heading(session, zone),
-        "clip": short_name(session.device_id),
+        "which": report.which_words(session),
         "pitch": charts.pitch_chart(session, track) if track else None,
         "cadence": charts.cadence_chart(track) if track else None,
         "bands": charts.whiskers(bands),
@@ -160,6 +159,7 @@ def weeks_page(found: weeks.Weeks, digests: Mapping[int, Mapping[str, Any]], zon
         f"{title} · Walktall",
         "weeks.html.j2",
         heading=title,
+        whose=", ".join(sorted({safe(session.person) for session in found.sessions if session.person})),
         weeks=found,
         rows=rows,
         minutes_chart=charts.minutes_chart(found.weeks),

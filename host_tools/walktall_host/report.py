@@ -15,10 +15,10 @@ from rich.text import Text
 from walktall import records, settings
 
 from . import dates
-from .client import short_name, version_text
+from .client import version_text
 from .figures import GOOD, Figures, Part, figures_of, forward_events_of, judged_of, percents, upright_of
 from .store import Session
-from .terminal import count, duration, write
+from .terminal import count, duration, safe, write
 from .track import ANSWERED, Track
 from .words import BLIND, bands_words, clock, degrees, longest_words, trace_remarks
 
@@ -120,9 +120,15 @@ def blocks(
     return made
 
 
+def which_words(session: Session) -> str:
+    """Which session of which clip it is, and whose, where that is told."""
+    whose = f", worn by {safe(session.person)}" if session.person else ""
+    return f"clip {safe(session.clip)}{whose}, session {session.number}"
+
+
 def _title(session: Session, bars: bool, zone: tzinfo | None) -> list[RenderableType]:
     when = Text(heading(session, zone), "bold")
-    which = Text(f"clip {short_name(session.device_id)}, session {session.number}", _FAINT)
+    which = Text(which_words(session), _FAINT)
     return [when, which, Rule(style=_FAINT) if bars else Text("")]
 
 
@@ -343,7 +349,7 @@ def list_sessions(sessions: Sequence[Session], zone: tzinfo | None = None) -> li
                 str(session["side_events"]),
                 str(session["buzzes"]),
                 str(session["steps"]),
-                short_name(session.device_id),
+                safe(session.clip),
             )
         )
     n = len(_COLUMNS) if len({session.device_id for session in sessions}) > 1 else len(_COLUMNS) - 1

@@ -317,7 +317,7 @@ def digest(track: Track) -> dict[str, object]:
     return {
         "length_s": track.length_s,
         "missing_s": track.missing_s,
-        "bands": {str(band): dict(sorted(counted.items())) for band, counted in track.histogram.seconds.items()},
+        "bands": {str(band): {str(deg): c[deg] for deg in sorted(c)} for band, c in track.histogram.seconds.items()},
         "answers_ds": [round(10 * s) for s in track.answers_s],
         "spark_deg": [round(sum(part) / len(part) / 100) if part else None for part in held],
     }

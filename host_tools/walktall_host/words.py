@@ -70,10 +70,11 @@ def trace_remarks(session: Session, track: Track | None) -> list[str]:
     remarks = []
     if track.missing_s:
         remarks.append(f"The trace lacks {duration(track.missing_s)} of this walk; nothing is drawn there.")
-    told_s = track.length_s - track.missing_s
-    if session["wear_s"] > told_s + max(5, session["wear_s"] // 50):
+    # A session's own seconds are counted by another clock: some may be more.
+    if session["wear_s"] > track.length_s + max(5, session["wear_s"] // 50):
         remarks.append(
-            f"The trace holds {duration(told_s)} of {duration(session['wear_s'])} worn; the figures are of all of it."
+            f"The trace reaches over {duration(track.length_s)} of {duration(session['wear_s'])} worn (the clip keeps its "
+            "latest hours only); the figures are of all of it."
         )
     return remarks
 

@@ -122,18 +122,32 @@ class Resampler:
         if len(t) == 1:
             return np.where(np.abs(at - t[0])[:, None] < 1e-9, x[0], np.nan)
         left = right - 1
-        whole = t[right] - t[left] <= self._limit_s
-        if self._down:
-            out = self._filtered(t, x, at, left)
-        else:
-            w = ((at - t[left]) / (t[right] - t[left]))[:, None]
-            w = np.clip(w, 0.0, 1.0)
-            out = x[left] * (1.0 - w) + x[right] * w
+        before = t[left]
+        span = t[right] - before
+        whole = span <= self._limit_s
+        out = self._filtered(t, x, at, left) if self._down else self._straight(x, left, (at - before) / span)
+        if whole.all():
+            return out
         # At the very stamp of a sample there is data, whatever lies beside it.
         out[~whole] = np.nan
         for side in (left, right):
             exact = ~whole & (np.abs(at - t[side]) < 1e-6)
             out[exact] = x[side[exact]]
+        return out
+
+    @staticmethod
+    def _straight(x: Floats, left: NDArray[np.intp], w: Floats) -> Floats:
+        """The straight line from row ``left`` to the next; in blocks that a processor's cache holds."""
+        np.clip(w, 0.0, 1.0, out=w)
+        out = np.empty((len(w), 6))
+        for begin in range(0, len(w), _BLOCK):
+            some = slice(begin, begin + _BLOCK)
+            share = w[some, None]
+            part = np.take(x, left[some], axis=0, out=out[some], mode="clip")
+            part *= 1.0 - share
+            ahead = np.take(x, left[some] + 1, axis=0, mode="clip")
+            ahead *= share
+            part += ahead
         return out
 
     def _filtered(self, t: Floats, x: Floats, at: Floats, left: NDArray[np.intp]) -> Floats:
@@ -197,8 +211,8 @@ def resample(
     work = Resampler(rate, float(first[0]), out_hz)
     # A bytearray grows in place, where a list of arrays would be there twice when it is put together.
     out = bytearray()
-    out += work.feed(first, np.concatenate(head_x)).astype(np.float32).tobytes()
+    out += work.feed(first, np.concatenate(head_x)).astype(np.float32).reshape(-1).view(np.uint8).data
     for t_s, values in source:
-        out += work.feed(t_s, values).astype(np.float32).tobytes()
-    out += work.finish().astype(np.float32).tobytes()
+        out += work.feed(t_s, values).astype(np.float32).reshape(-1).view(np.uint8).data
+    out += work.finish().astype(np.float32).reshape(-1).view(np.uint8).data
     return float(first[0]), rate, np.frombuffer(out, dtype=np.float32).reshape(-1, 6)

@@ -27,6 +27,8 @@ _AFTER_S = 20
 _BEFORE_MOST_S = 90
 _LABEL_CELLS = 8
 _LIST_SESSIONS = 10
+#: A walking lean smaller than this is not worth a sentence.
+_TOLD_CDEG = 10
 
 _STYLES = {
     events.CLASS_GOOD: "green",
@@ -134,7 +136,7 @@ def sentences(told: Explained) -> list[str]:
         found += _wider(at)
         if buzz.label in _LABELS and buzz.count == 1:
             found.append(_LABELS[buzz.label])
-    if buzz.fault != events.SIDE and at.offset_cdeg:
+    if buzz.fault != events.SIDE and abs(at.offset_cdeg) >= _TOLD_CDEG:
         found.append(f"Your own walking lean of {at.offset_cdeg / 100:+.1f}° is taken off all these angles.")
     found.append(_outcome(buzz, off_deg))
     found.append(f"Angles hold to about ±{UNCERTAINTY_DEG}°: this close to a limit, which side of it is chance.")
@@ -273,7 +275,7 @@ def command(
                 note("no buzz" + (" that was called wrong" if wrong else "") + " in the traces of these sessions")
             return
         buzz = named(opened, chosen(opened, device, None, None), event)
-        before_s = max(20, min(_BEFORE_MOST_S, console.width - _LABEL_CELLS - _AFTER_S - 1))
+        before_s = max(20, min(_BEFORE_MOST_S, console.width - _LABEL_CELLS - _AFTER_S - 6))
         told = explained(opened, buzz, before_s)
         others = [each for each in buzzes_of(opened, buzz.session) if each.number != buzz.number]
     if json_:
@@ -284,7 +286,7 @@ def command(
     write(console, *(Text(sentence) for sentence in sentences(told)))
     write_lines(console, [Text(), *picture(told, others)])
     if not quiet:
-        number, hold_s = buzz.session.number, buzz.session["hold_s"]
+        number, hold_s = buzz.session.number, told.fault_of(told.at).hold // events.TICKS_PER_S
         note(f"what another hold would have done: walktall whatif --session {number} --set hold_s={hold_s + 5}")
 
 

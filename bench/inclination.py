@@ -7,6 +7,7 @@ nothing else. The error is the angle between the true and the estimated up, in t
 from __future__ import annotations
 
 import math
+from array import array
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +17,8 @@ import polars as pl
 import vqf
 from numpy.typing import NDArray
 from walktall import tilt as firmware_tilt
+from walktall.gait import Gait
+from walktall.motion import take
 from walktall_sim import chips, mounting, resample
 
 from bench import people as p
@@ -124,11 +127,12 @@ def gravity_of(chain: Any, counts: Counts) -> Floats:
 def tilt_up(counts: Counts, bias_counts: Floats) -> Floats:
     """The integer filter alone, without the tracking of bias: gravity (n, 3)."""
     tilt: Any = firmware_tilt.Tilt()
+    gait = Gait()
     tilt.bias_x, tilt.bias_y, tilt.bias_z = (round(4 * float(b)) for b in bias_counts)
     out = np.empty((len(counts), 3))
     tilt.seed(*counts[0, :3].tolist())
     for i, row in enumerate(counts.tolist()):
-        tilt.step(*row, 1)
+        take(tilt, gait, array("h", row[3:] + row[:3]), 0, 1, 1)
         out[i] = tilt.gx, tilt.gy, tilt.gz
     return out
 

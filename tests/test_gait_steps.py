@@ -5,12 +5,14 @@ import itertools
 import json
 import math
 import random
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from walktall.gait import Gait
+from walktall.motion import take
 from walktall.tilt import Tilt
 from walktall_sim.chips import quantise
 from walktall_sim.recordings import Trial, read_trials
@@ -22,30 +24,23 @@ HZ = 52
 STEP_MG = 180  # half the height of a normal step's vertical acceleration at the collar
 
 
-class _Upright:
-    """Stands in for the tilt filter: gravity along +y, and the linear acceleration it is told (1/256 g)."""
-
-    gx, gy, gz = 0, 1 << 20, 0
-    ex = ey = ez = 0
-
-
 class Walker:
     """A trunk that does as told, and the gait it leads to."""
 
     def __init__(self, chance: random.Random) -> None:
         self.gait = Gait()
         self.cadences: list[int] = []
-        self._tilt = _Upright()
+        self._tilt = Tilt()
         self._chance = chance
         self._n = 0
 
     def feel(self, up_mg: float, noise_mg: float = 4.0) -> None:
-        """One sample of vertical acceleration."""
-        tilt = self._tilt
-        tilt.ey = round((up_mg + self._chance.gauss(0, noise_mg)) * 0.256)
-        tilt.ex = round(self._chance.gauss(0, noise_mg + abs(up_mg) / 8) * 0.256)
-        tilt.ez = round(self._chance.gauss(0, noise_mg + abs(up_mg) / 8) * 0.256)
-        self.gait.step(tilt)
+        """One sample of vertical acceleration, gravity along +y as if it were known."""
+        y = round((up_mg + self._chance.gauss(0, noise_mg)) * 8.192)
+        x = round(self._chance.gauss(0, noise_mg + abs(up_mg) / 8) * 8.192)
+        z = round(self._chance.gauss(0, noise_mg + abs(up_mg) / 8) * 8.192)
+        self._tilt.seed(0, 8192, 0)
+        take(self._tilt, self.gait, array("h", (0, 0, 0, x, 8192 + y, z)), 0, 1, 1)
         self._n += 1
         if self._n % 13 == 0:
             self.gait.tick()
@@ -169,8 +164,7 @@ def _gait_of(trial: Trial) -> tuple[Gait, list[int]]:
     cadences: list[int] = []
     for k, row in enumerate(quantise(np.nan_to_num(np.asarray(rows, dtype=np.float64)), 4, 500).tolist()):
         ax, ay, az, wx, wy, wz = row
-        tilt.step(ax, ay, az, wx, wy, wz, 1)
-        gait.step(tilt)
+        take(tilt, gait, array("h", (wx, wy, wz, ax, ay, az)), 0, 1, 1)
         if k % 13 == 12:
             tilt.tick()
             gait.tick()

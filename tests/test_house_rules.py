@@ -19,7 +19,7 @@ SIM = ROOT / "simulator" / "walktall_sim"
 LAYERS = (
     {"fixmath", "ticks", "events", "retained"},
     {"packing", "limits"},
-    {"slots", "frames", "rows", "settings", "tilt", "gait", "calibrate", "buttons", "supply", "coach"},
+    {"slots", "frames", "rows", "settings", "tilt", "gait", "motion", "calibrate", "buttons", "supply", "coach"},
     {"detector", "records", "meanings"},
     {"buzz", "session", "wire"},
     {"chain", "journal", "trace"},
@@ -30,8 +30,8 @@ LAYER_OF = {name: level for level, names in enumerate(LAYERS) for name in names}
 # Between the sensor's bytes and the motor's duty, once a sample, a tick or a second. `packing`, `frames`, `journal`
 # and `link` compute CRC-32 and 32-bit fields, a few times a walk: there an allocation does no harm.
 HOT = {"fixmath", "ticks", "tilt", "gait", "detector", "calibrate", "chain", "events", "buzz", "session", "buttons"}
-HOT |= {"supply", "coach", "rows"}
-INTEGERS_ONLY = {"fixmath", "ticks", "tilt", "gait", "detector", "calibrate", "chain", "events", "session"}
+HOT |= {"supply", "coach", "motion", "rows"}
+INTEGERS_ONLY = {"fixmath", "ticks", "tilt", "gait", "detector", "calibrate", "chain", "events", "session"} | {"motion"}
 # What the host may know of the device: field tables and framing; settings and detector for what-if and the self-test.
 # `selftest` runs the same walk through the same files that the device has, and tells the digest to compare with.
 HOST_MAY_IMPORT = {"records", "wire", "settings", "detector", "events", "meanings", "selftest", "boards", "rows", "retrace"}

@@ -58,7 +58,8 @@ class Rig:
         total = 0
         while n := self.imu.drain():
             assert n <= MAX_SAMPLES
-            self.out += np.array(self.imu.counts[: 6 * n]).reshape(-1, 6).tolist()
+            # The FIFO has the rates first.
+            self.out += np.roll(np.array(self.imu.counts[: 6 * n]).reshape(-1, 6), 3, axis=1).tolist()
             total += n
         return total
 

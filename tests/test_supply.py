@@ -1,6 +1,8 @@
 """Samples that are missing by the clock, and samples that are stale."""
 
+import itertools
 import random
+from array import array
 
 import pytest
 from hypothesis import given
@@ -166,24 +168,44 @@ def test_a_very_long_time_stays_within_small_ints() -> None:
     assert abs(supply.receive(0, True) - ((1 << 28) - 1) * 52 // 1000) < 52
 
 
+def fresh(supply: Supply, ax: int, ay: int, az: int, wx: int, wy: int, wz: int) -> bool:
+    """Whether one sample is believed."""
+    return bool(supply.believe(array("h", (wx, wy, wz, ax, ay, az)), 0, 1))
+
+
 def moving(supply: Supply, k: int) -> bool:
-    return supply.fresh(100 + k % 3, 8100, 30, 4, 5, 6)
+    return fresh(supply, 100 + k % 3, 8100, 30, 4, 5, 6)
+
+
+def test_a_burst_is_believed_up_to_its_first_stale_sample(chance: random.Random) -> None:
+    rows = [[chance.choice((5, 32767)) if k % 40 < 30 else 7 for _ in range(6)] for k in range(2000)]
+    one_by_one, in_bursts = Supply(), Supply()
+    want = [bool(one_by_one.believe(array("h", row), 0, 1)) for row in rows]
+    assert 100 < sum(want) < 1900
+    told: list[bool] = []
+    while len(told) < len(rows):
+        n = min(chance.randrange(1, 33), len(rows) - len(told))
+        counts = array("h", itertools.chain.from_iterable(rows[len(told) : len(told) + n]))
+        believed = in_bursts.believe(counts, 0, n)
+        told += [True] * believed + [False] * (believed < n)
+        assert in_bursts.stale == 0 or not told[-1]
+    assert told == want
 
 
 def test_thirteen_identical_samples_are_stale_until_they_move() -> None:
     supply = Supply()
     assert all(moving(supply, k) for k in range(50))
-    told = [supply.fresh(1, 8197, 3, 4, 5, 6) for _ in range(30)]
+    told = [fresh(supply, 1, 8197, 3, 4, 5, 6) for _ in range(30)]
     assert told == [True] * (STALE_SAMPLES - 1) + [False] * (30 - STALE_SAMPLES + 1)
     assert supply.stale == 18
-    assert supply.fresh(1, 8197, 3, 4, 5, 7)
+    assert fresh(supply, 1, 8197, 3, 4, 5, 7)
     assert supply.stale == 0
 
 
 def test_zeros_after_a_reset_are_never_believed() -> None:
     supply = Supply()
-    assert not supply.fresh(0, 0, 0, 3, 2, 1)
-    assert not supply.fresh(0, 0, 0, 0, 0, 0)
+    assert not fresh(supply, 0, 0, 0, 3, 2, 1)
+    assert not fresh(supply, 0, 0, 0, 0, 0, 0)
 
 
 @pytest.mark.parametrize("end", [32767, -32768])
@@ -194,10 +216,10 @@ def test_an_axis_stuck_at_its_end_is_stale_but_a_footfall_is_not(end: int, axis:
     for k in range(STALE_SAMPLES + 5):
         accel = [100 + k, 8000 - k, 50]
         accel[axis] = end
-        believed.append(supply.fresh(*accel, k, 2, 3))
+        believed.append(fresh(supply, *accel, k, 2, 3))
     assert believed == [True] * (STALE_SAMPLES - 1) + [False] * 6
     for k in range(200):  # three samples at the end of every ten
         accel = [100 + k, 8000 - k, 50]
         if k % 10 > 6:
             accel[axis] = end
-        assert supply.fresh(*accel, k, 2, 3)
+        assert fresh(supply, *accel, k, 2, 3)

@@ -11,11 +11,12 @@ have lost their supply (``ETIMEDOUT`` after one second, as CircuitPython's ports
 from __future__ import annotations
 
 import errno
+from array import array
 from typing import Protocol, TypeAlias
 
 from walktall_sim.clock import Clock
 
-WritableBuffer: TypeAlias = bytearray | memoryview
+WritableBuffer: TypeAlias = "bytearray | memoryview | array[int]"
 ReadableBuffer: TypeAlias = bytes | bytearray | memoryview
 
 # CircuitPython's I2C gives up after a second (facts: "reads raise OSError after up to 1 s").
@@ -45,6 +46,12 @@ class I2cTarget(Protocol):
 def transfer_us(n_bytes: int) -> int:
     """Microseconds that ``n_bytes`` (addresses included) take on the bus, rounded up."""
     return ((9 * n_bytes + 2) * _HALF_US_PER_BIT + 1) // 2
+
+
+def _bytewise(buffer: WritableBuffer, start: int, end: int) -> tuple[WritableBuffer, int, int]:
+    """The same part of a buffer in bytes: CircuitPython counts elements, wider ones in an array."""
+    size = memoryview(buffer).itemsize
+    return (buffer, start, end) if size == 1 else (memoryview(buffer).cast("B"), size * start, size * end)
 
 
 class VirtualI2C:
@@ -130,6 +137,7 @@ class VirtualI2C:
         target = self._select(address)
         if end is None:
             end = len(buffer)
+        buffer, start, end = _bytewise(buffer, start, end)
         at_us = self._clock.now_us
         self._clock.advance_us(transfer_us(1 + end - start))
         target.read_into(buffer, start, end, at_us)
@@ -154,6 +162,7 @@ class VirtualI2C:
             out_end = len(out_buffer)
         if in_end is None:
             in_end = len(in_buffer)
+        in_buffer, in_start, in_end = _bytewise(in_buffer, in_start, in_end)
         written_us = transfer_us(1 + out_end - out_start)
         breaks = 0 <= self._break_after < in_end - in_start > 8
         if breaks:

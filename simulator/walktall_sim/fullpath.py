@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from walktall import events, journal
 
 from walktall_sim import chips
@@ -123,7 +124,8 @@ class CountsImu:
         if due > self._next:
             block = self._source.block(self._next, due - self._next)
             there = chips.present(block)
-            self._ready += chips.quantise(block[there], ACCEL_FS_G, GYRO_FS_DPS).tolist()
+            # The FIFO has the rates first.
+            self._ready += np.roll(chips.quantise(block[there], ACCEL_FS_G, GYRO_FS_DPS), 3, axis=1).tolist()
             self._next = due
         n = min(len(self._ready), self.max_samples)
         for at, row in enumerate(self._ready[:n]):

@@ -16,6 +16,7 @@ from . import limits as s
 from .coach import Coach
 from .detector import Detector
 from .gait import Gait
+from .motion import take
 from .session import Session
 from .tilt import Tilt
 
@@ -52,6 +53,9 @@ class Chain:
         self.bow = c.Bow()
         self.bias = c.BiasTracker()
         self.n_samples = 0
+        #: What the last sample of a `burst` closed.
+        self.closed = 0
+        self._one = array("h", [0] * 6)
         self.buzz_request = 0
         self.calibration_result = c.NONE
         self.calibration_quality = 0
@@ -101,27 +105,46 @@ class Chain:
 
     # ---- samples ----
 
-    def sample(self, ax, ay, az, wx, wy, wz):
-        """Take one sample of raw counts (8197 counts = 1 g, 17.5 mdps a count).
+    def burst(self, counts, at, n):
+        """Take samples from `counts[at]` on, `n` at the most, up to the first that closes a tick: how many were taken.
 
-        Returns 0, or `events.TICK`, or `events.TICK | events.SECOND` when this sample closed one.
+        `closed` is then 0, or `events.TICK`, or `events.TICK | events.SECOND`: what the last of them closed.
+
+        :param counts: six a sample as the FIFO has them: angular rate x, y, z (17.5 mdps a count), specific force x, y,
+            z (8197 counts = 1 g)
         """
-        tilt = self.tilt
+        left = e.TICK_SAMPLES - self._in_tick
+        if n > left:
+            n = left
         if self._shaken:
-            self._shaken -= 1
+            n = take(self.tilt, self.gait, counts, at, n if n < self._shaken else self._shaken, 0)
+            self._shaken -= n
             self._tick_shaken = 1
-            tilt.step(ax, ay, az, wx, wy, wz, 0)
+        elif self.calibrator.state:
+            n = take(self.tilt, self.gait, counts, at, 1, 1)
+            self._calibrate(counts[at + 3], counts[at + 4], counts[at + 5], counts[at], counts[at + 1], counts[at + 2])
         else:
-            tilt.step(ax, ay, az, wx, wy, wz, 1)
-            self.gait.step(tilt)
-            if self.calibrator.state:
-                self._calibrate(ax, ay, az, wx, wy, wz)
-        self.n_samples += 1
-        self._in_tick += 1
-        if self._in_tick < e.TICK_SAMPLES:
-            return 0
-        self._in_tick = 0
-        return self._tick()
+            n = take(self.tilt, self.gait, counts, at, n, 1)
+        self.n_samples += n
+        if n < left:
+            self._in_tick += n
+            self.closed = 0
+        else:
+            self._in_tick = 0
+            self.closed = self._tick()
+        return n
+
+    def sample(self, ax, ay, az, wx, wy, wz):
+        """Take one sample of raw counts; what it closed, as `burst` tells it."""
+        one = self._one
+        one[0] = wx
+        one[1] = wy
+        one[2] = wz
+        one[3] = ax
+        one[4] = ay
+        one[5] = az
+        self.burst(one, 0, 1)
+        return self.closed
 
     def begin(self):
         """A session begins, and with it a second: offset, timers and history begin anew, upright and snooze stay."""

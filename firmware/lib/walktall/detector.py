@@ -298,9 +298,9 @@ class Detector:
         if not self.calibrated:
             return
         # A tick's sum of gravity, |.| < 2^15.3 of it.
-        x = tilt.mean(0, 1) >> 3
-        y = tilt.mean(1, 1) >> 3
-        z = tilt.mean(2, 1) >> 3
+        x = tilt.sum_x >> 3
+        y = tilt.sum_y >> 3
+        z = tilt.sum_z >> 3
         u = self.up
         f = self._f
         side = self._l

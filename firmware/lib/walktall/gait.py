@@ -1,16 +1,16 @@
 """Is somebody walking, how fast, and how many steps? From linear acceleration, in integers.
 
-Per sample it sums the energy of the linear acceleration (what the accelerometer feels beside gravity, from `tilt`).
-Every second sample the vertical part goes through a step counter; every fourth through a running autocorrelation.
-Once a tick (250 ms) a score opens the walking gate:
+Per sample, `motion` sums the energy of the linear acceleration (what the accelerometer feels beside gravity). Every
+second sample the vertical part goes through a step counter; every fourth through a running autocorrelation. Once a
+tick (250 ms) a score opens the walking gate:
 
     score = b + w1 log2 sd1^2 + w2 log2 sd2^2 + wr r - ws log2 span^2
 
 with sd1, sd2 the standard deviation of linear acceleration over 1 s and 2 s, r the peak of the vertical
-autocorrelation between
-0.31 and 1.23 s, and span the reach of gravity's direction over 2 s. Energy tells walking from standing, shuffling
-gait included; the span tells it from bends and chairs, whose energy is the turning of the trunk itself; regularity
-helps both. An open gate closes on stillness alone, so that a deep lean of somebody who walks on does not shut it.
+autocorrelation between 0.31 and 1.23 s, and span the reach of gravity's direction over 2 s. Energy tells walking from
+standing, shuffling gait included; the span tells it from bends and chairs, whose energy is the turning of the trunk
+itself; regularity helps both. An open gate closes on stillness alone, so that a deep lean of somebody who walks on does
+not shut it.
 
 What it does not do: wait for textbook steps (the gate never asks the step counter), or tell stairs from the level.
 """
@@ -49,10 +49,8 @@ _JOG_STAY_VAR = const(13800)  # (4.5 m/s^2)^2: a jog goes on above it
 _JOG_SPM_VAR = const(20600)  # (5.5 m/s^2)^2, with a runner's cadence
 _JOG_SPM = const(152)
 _JOG_TICKS = const(8)
-_KNOCK = const(256)  # 1 g, in 1/256 g
 
 # The step counter at 26 Hz, amplitudes in 1/8192 g (docs/algorithm.md, "Steps and cadence").
-_SMOOTH = const(5)  # of 16, twice: -3 dB at 1.0 Hz, a quarter is left at 2.75 Hz
 _FLOOR = const(64)  # 8 mg: below it nothing is a step
 _HYSTERESIS = const(3)  # of 16, of the usual amplitude, which stands at two thirds of a steady step's
 _OWN = const(7)  # of 16: what a candidate must reach to be counted when the gate opens
@@ -76,8 +74,12 @@ class Gait:
         self._my = array("i", [0] * _TICKS)
         self._mz = array("i", [0] * _TICKS)
         # Least and greatest of gravity's components in each of the last 8 ticks, Q10.
-        self._low = array("h", [0] * (3 * _TICKS))
-        self._high = array("h", [0] * (3 * _TICKS))
+        self._low_x = array("h", [0] * _TICKS)
+        self._low_y = array("h", [0] * _TICKS)
+        self._low_z = array("h", [0] * _TICKS)
+        self._high_x = array("h", [0] * _TICKS)
+        self._high_y = array("h", [0] * _TICKS)
+        self._high_z = array("h", [0] * _TICKS)
         self._history = array("h", [0] * _HISTORY)
         self._corr = array("i", [0] * (_LAG_MAX + 1))
         # Rises of the steps that wait for the gate; the last intervals between steps (1/26 s), and room to sort them.
@@ -102,6 +104,11 @@ class Gait:
             self._mx[i] = 0
             self._my[i] = 0
             self._mz[i] = 0
+            self._low_x[i] = self._low_y[i] = self._low_z[i] = 32767
+            self._high_x[i] = self._high_y[i] = self._high_z[i] = -32768
+        # Sums of `_q`, `_mx`, `_my`, `_mz` over the last four ticks, and over all eight.
+        self._q4 = self._x4 = self._y4 = self._z4 = 0
+        self._q8 = self._x8 = self._y8 = self._z8 = 0
         for i in range(_HISTORY):
             self._history[i] = 0
         for i in range(_LAG_MAX + 1):
@@ -155,98 +162,7 @@ class Gait:
         self.walking = walking
         self._gate = gate
 
-    def step(self, tilt):
-        """Take one sample's linear acceleration from `tilt` (1/256 g)."""
-        x = tilt.ex
-        y = tilt.ey
-        z = tilt.ez
-        # A knock of the clip at a footfall is one sample of several g; a jog is broad. 1 g of either is enough to know.
-        cx = x if -_KNOCK < x < _KNOCK else (_KNOCK if x > 0 else -_KNOCK)
-        cy = y if -_KNOCK < y < _KNOCK else (_KNOCK if y > 0 else -_KNOCK)
-        cz = z if -_KNOCK < z < _KNOCK else (_KNOCK if z > 0 else -_KNOCK)
-        self._sq += cx * cx + cy * cy + cz * cz
-        self._sx += cx
-        self._sy += cy
-        self._sz += cz
-        self._n += 1
-        phase = self._phase + 1
-        if phase & 1:
-            self._phase = phase
-            self._px = x
-            self._py = y
-            self._pz = z
-            return
-        # 26 Hz: the vertical part of two samples, 1/512 g.
-        gx = tilt.gx >> 10
-        gy = tilt.gy >> 10
-        gz = tilt.gz >> 10
-        v = ((x + self._px) * gx + (y + self._py) * gy + (z + self._pz) * gz) >> 10
-        self._count(v)
-        if phase < 4:
-            self._phase = phase
-            self._pv = v
-            return
-        self._phase = 0
-        # 13 Hz: vertical part of four samples, 1/1024 g, less its running mean of 1.2 s (Q4).
-        v += self._pv
-        self._mean += ((v << 4) - self._mean) >> 4
-        v -= self._mean >> 4
-        if v > 2047:
-            v = 2047
-        elif v < -2047:
-            v = -2047
-        history = self._history
-        corr = self._corr
-        at = self._h_at
-        v8 = v << 3
-        corr[0] += (v8 * v - corr[0]) >> 5
-        # history[at - lag] holds v of `lag` ago; the slot `at` itself is the oldest, 16 ago.
-        for lag in range(_LAG_MIN, _LAG_MAX + 1):
-            c = corr[lag]
-            corr[lag] = c + ((v8 * history[at - lag] - c) >> 5)
-        history[at] = v
-        self._h_at = (at + 1) % _HISTORY
-        if gx < self._lx:
-            self._lx = gx
-        if gx > self._ux:
-            self._ux = gx
-        if gy < self._ly:
-            self._ly = gy
-        if gy > self._uy:
-            self._uy = gy
-        if gz < self._lz:
-            self._lz = gz
-        if gz > self._uz:
-            self._uz = gz
-
-    def _count(self, v):
-        """Follow the smoothed vertical acceleration from trough to peak to trough; each peak is a candidate."""
-        f = self._f1
-        f += ((v << 4) - f) * _SMOOTH >> 4
-        self._f1 = f
-        y = self._f2
-        y += (f - y) * _SMOOTH >> 4
-        self._f2 = y
-        age = self._age + 1
-        self._age = age
-        ext = self._ext
-        if self._up:
-            if y > ext:
-                self._ext = y
-                self._ext_age = age
-            elif y < ext - self._hysteresis:
-                self._up = 0
-                self._ext = y
-                self._candidate(ext - self._trough)
-        elif y < ext:
-            self._ext = y
-        elif y > ext + self._hysteresis:
-            self._up = 1
-            self._trough = ext
-            self._ext = y
-            self._ext_age = age
-
-    def _candidate(self, rise):
+    def candidate(self, rise):
         """Take a peak that rose by `rise` over the trough before it."""
         gap = self._ext_age
         # A slow walker's footfall has a second, small bump: within 3/8 of the autocorrelation's period (13 Hz).
@@ -335,76 +251,97 @@ class Gait:
         self._n_pending = 0
         self._pace()
 
-    def _variance(self, ticks):
-        """Variance of linear acceleration over the last `ticks` ticks, (1/256 g)^2, all axes."""
-        q = 0
-        x = 0
-        y = 0
-        z = 0
-        at = self._at
-        for _ in range(ticks):
-            at = (at - 1) % _TICKS
-            q += self._q[at]
-            x += self._mx[at]
-            y += self._my[at]
-            z += self._mz[at]
+    def _variance(self, q, x, y, z, ticks):
+        """Variance of linear acceleration, (1/256 g)^2, all axes, of `ticks` ticks: from the sums of their mean squares
+        and of their means in quarter units."""
         x //= ticks
         y //= ticks
         z //= ticks
         v = q // ticks - ((x * x + y * y + z * z) >> 4)
         return v if v > 0 else 0
 
+    def _stopped(self):
+        """Has there been no motion for the last half second?"""
+        i = (self._at - 1) % _TICKS
+        j = (self._at - 2) % _TICKS
+        q = self._q
+        x = self._mx
+        y = self._my
+        z = self._mz
+        return self._variance(q[i] + q[j], x[i] + x[j], y[i] + y[j], z[i] + z[j], 2) < _DEAD_VAR
+
     def tick(self):
         """Close a tick: judge whether somebody walks."""
         n = self._n
+        if not n:
+            return
         at = self._at
-        if n:
-            self._q[at] = self._sq // n
-            # Means in quarter units.
-            self._mx[at] = self.mean_x = (self._sx << 2) // n
-            self._my[at] = self.mean_y = (self._sy << 2) // n
-            self._mz[at] = self.mean_z = (self._sz << 2) // n
-            k = 3 * at
-            self._low[k] = self._lx
-            self._low[k + 1] = self._ly
-            self._low[k + 2] = self._lz
-            self._high[k] = self._ux
-            self._high[k + 1] = self._uy
-            self._high[k + 2] = self._uz
-            self._at = (at + 1) % _TICKS
-            if self._n_ticks < _TICKS:
-                self._n_ticks += 1
+        # Four ticks ago: it leaves the sums of four as this one enters. The one that this one replaces was eight ago.
+        old = (at + 4) % _TICKS
+        new = self._sq // n
+        ring = self._q
+        self._q4 += new - ring[old]
+        self._q8 += new - ring[at]
+        ring[at] = new
+        # Means in quarter units.
+        new = (self._sx << 2) // n
+        self.mean_x = new
+        ring = self._mx
+        self._x4 += new - ring[old]
+        self._x8 += new - ring[at]
+        ring[at] = new
+        new = (self._sy << 2) // n
+        self.mean_y = new
+        ring = self._my
+        self._y4 += new - ring[old]
+        self._y8 += new - ring[at]
+        ring[at] = new
+        new = (self._sz << 2) // n
+        self.mean_z = new
+        ring = self._mz
+        self._z4 += new - ring[old]
+        self._z8 += new - ring[at]
+        ring[at] = new
+        self._low_x[at] = self._lx
+        self._low_y[at] = self._ly
+        self._low_z[at] = self._lz
+        self._high_x[at] = self._ux
+        self._high_y[at] = self._uy
+        self._high_z[at] = self._uz
+        self._at = (at + 1) % _TICKS
         self._sq = self._sx = self._sy = self._sz = self._n = 0
         self._lx = self._ly = self._lz = 32767
         self._ux = self._uy = self._uz = -32768
         have = self._n_ticks
-        if not n or have < 4:
-            return
-        var1 = self._variance(4)
-        var2 = self._variance(have)
-        self.var1 = var1
-        self.var2 = var2
+        if have < _TICKS:
+            have += 1
+            self._n_ticks = have
+            if have < 4:
+                return
+        self.var1 = self._variance(self._q4, self._x4, self._y4, self._z4, 4)
+        self.var2 = self._variance(self._q8, self._x8, self._y8, self._z8, have)
         span2 = 0
-        for axis in range(3):
-            low = 32767
-            high = -32768
-            for i in range(axis, 3 * have, 3):
-                if self._low[i] < low:
-                    low = self._low[i]
-                if self._high[i] > high:
-                    high = self._high[i]
-            if high > low:
-                span2 += (high - low) * (high - low)
+        reach = max(self._high_x) - min(self._low_x)
+        if reach > 0:
+            span2 = reach * reach
+        reach = max(self._high_y) - min(self._low_y)
+        if reach > 0:
+            span2 += reach * reach
+        reach = max(self._high_z) - min(self._low_z)
+        if reach > 0:
+            span2 += reach * reach
         self.span2 = span2
-        r0 = self._corr[0]
+        corr = self._corr
+        r0 = corr[0]
         best = 0
         peak = 0
         for lag in range(_LAG_MIN, _LAG_MAX + 1):
-            if self._corr[lag] > best:
-                best = self._corr[lag]
+            r = corr[lag]
+            if r > best:
+                best = r
                 peak = lag
         # A peak whose half is a peak too is a stride: the step is the half.
-        if peak >= 2 * _LAG_MIN and (self._corr[peak >> 1] << 1 > best or self._corr[(peak + 1) >> 1] << 1 > best):
+        if peak >= 2 * _LAG_MIN and (corr[peak >> 1] << 1 > best or corr[(peak + 1) >> 1] << 1 > best):
             peak >>= 1
         self._lag = peak
         if r0 < 1:
@@ -436,7 +373,7 @@ class Gait:
         self.score = score
         self._forget_old_steps()
         if self.walking:
-            if self._quiet >= _QUIET_TICKS or (quiet and self._variance(2) < _DEAD_VAR):
+            if self._quiet >= _QUIET_TICKS or (quiet and self._stopped()):
                 self.walking = 0
                 self._gate = 0
                 self.cadence_spm = 0

@@ -48,7 +48,7 @@ _COUNT_MIN = const(-32768)
 
 
 class Supply:
-    """`elapse` with each reading of the clock, then `receive` with what was drained; `fresh` with each sample."""
+    """`elapse` with each reading of the clock, then `receive` with what was drained; `believe` with its samples."""
 
     def __init__(self):
         self.synced = False
@@ -69,9 +69,9 @@ class Supply:
         self._ax = 0
         self._ay = 0
         self._az = 0
-        self._gx = 0
-        self._gy = 0
-        self._gz = 0
+        self._wx = 0
+        self._wy = 0
+        self._wz = 0
         self._same = 0
         self._ended = 0
         #: Stale samples in a row.
@@ -205,41 +205,57 @@ class Supply:
         due -= ticks_diff(now_ms, self._last_ms)
         return due if due > 0 else _RETRY_MS
 
-    def fresh(self, ax, ay, az, gx, gy, gz):
-        """Whether this sample may be believed; counts `stale` ones in a row."""
-        if (
-            ax == self._ax
-            and ay == self._ay
-            and az == self._az
-            and gx == self._gx
-            and gy == self._gy
-            and gz == self._gz
-        ):
-            if self._same < STALE_SAMPLES:
-                self._same += 1
-        else:
-            self._same = 0
-            self._ax = ax
-            self._ay = ay
-            self._az = az
-            self._gx = gx
-            self._gy = gy
-            self._gz = gz
-        if (
-            ax == _COUNT_MAX
-            or ay == _COUNT_MAX
-            or az == _COUNT_MAX
-            or ax == _COUNT_MIN
-            or ay == _COUNT_MIN
-            or az == _COUNT_MIN
-        ):
-            if self._ended < STALE_SAMPLES:
-                self._ended += 1
-        else:
-            self._ended = 0
-        if self._same >= STALE_SAMPLES - 1 or self._ended >= STALE_SAMPLES or not (ax or ay or az):
-            if self.stale < 30000:
-                self.stale += 1
-            return False
-        self.stale = 0
-        return True
+    def believe(self, counts, at, n):
+        """How many of `n` samples from `counts[at]` on may be believed, up to the first that may not: that one is
+        counted in `stale`, and done with.
+
+        :param counts: six a sample, as `walktall.hw.imu` has them: rate x, y, z, force x, y, z
+        """
+        wx = self._wx
+        wy = self._wy
+        wz = self._wz
+        ax = self._ax
+        ay = self._ay
+        az = self._az
+        same = self._same
+        ended = self._ended
+        believed = n
+        for i in range(n):
+            if (
+                az == counts[at + 5]
+                and ay == counts[at + 4]
+                and ax == counts[at + 3]
+                and wx == counts[at]
+                and wy == counts[at + 1]
+                and wz == counts[at + 2]
+            ):
+                if same < STALE_SAMPLES:
+                    same += 1
+            else:
+                same = 0
+                wx = counts[at]
+                wy = counts[at + 1]
+                wz = counts[at + 2]
+                ax = counts[at + 3]
+                ay = counts[at + 4]
+                az = counts[at + 5]
+            at += 6
+            if _COUNT_MIN < ax < _COUNT_MAX and _COUNT_MIN < ay < _COUNT_MAX and _COUNT_MIN < az < _COUNT_MAX:
+                ended = 0
+            elif ended < STALE_SAMPLES:
+                ended += 1
+            if same >= STALE_SAMPLES - 1 or ended >= STALE_SAMPLES or not (ax or ay or az):
+                if self.stale < 30000:
+                    self.stale += 1
+                believed = i
+                break
+            self.stale = 0
+        self._wx = wx
+        self._wy = wy
+        self._wz = wz
+        self._ax = ax
+        self._ay = ay
+        self._az = az
+        self._same = same
+        self._ended = ended
+        return believed

@@ -79,15 +79,13 @@ class BusOfBytes:
                 in_buffer[in_start + i] = self.registers[register + i]
 
     def _plain_into(self, buf, start, end):
-        # Gx Gy Gz Ax Ay Az, 12 bytes a sample.
+        # Gx Gy Gz Ax Ay Az into an array of words.
         counts = self.counts
-        while start + 12 <= end:
+        while start + 6 <= end:
             at = self.next * 6
             for axis in range(6):
-                value = counts[at + (axis + 3) % 6]
-                buf[start] = value & 0xFF
-                buf[start + 1] = (value >> 8) & 0xFF
-                start += 2
+                buf[start] = counts[at + (axis + 3) % 6]
+                start += 1
             self.next += 1
             self.level -= 1
 

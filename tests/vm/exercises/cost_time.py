@@ -6,9 +6,10 @@ are left out: the bus copies bytes that stand ready, and the time of the very sa
 """
 
 import gc
+from array import array
 
 import js
-from kit import samples
+from kit import fifo, samples
 from parts import Bank, Clock, Motor, NoPort, no_sleep, some_bytes
 from walktall import events
 from walktall import limits as settings
@@ -16,6 +17,7 @@ from walktall.chain import Chain
 from walktall.device import Device
 from walktall.gait import Gait
 from walktall.hw.imu import Imu
+from walktall.motion import take
 from walktall.supply import Supply
 from walktall.tilt import Tilt
 
@@ -32,19 +34,15 @@ def now_us():
     return u.user + u.system
 
 
-counts = samples("walk")
+counts = fifo(samples("walk"))
 n_samples = N_BURSTS * BURST
+STILL_FROM = 2  # of the bursts: nobody walks before the 20th
+STILL_TO = 18
 
 
 def burst(first):
-    """The FIFO's bytes of 13 samples: Gx Gy Gz Ax Ay Az."""
-    data = bytearray(12 * BURST)
-    for i in range(BURST):
-        for axis in range(6):
-            value = counts[(first + i) * 6 + (axis + 3) % 6]
-            data[12 * i + 2 * axis] = value & 0xFF
-            data[12 * i + 2 * axis + 1] = (value >> 8) & 0xFF
-    return data
+    """The FIFO's words of 13 samples."""
+    return array("h", counts[first * 6 : (first + BURST) * 6])
 
 
 bursts = [burst(k * BURST) for k in range(N_BURSTS)]
@@ -59,6 +57,8 @@ class ReadyBus:
         self.registers[0x0F] = 0x6A
         self.registers[0x12] = 0x04
         self.next = 0
+        self.begin = 0
+        self.end = N_BURSTS
         self.try_lock = "1".isdigit  # True
         self.unlock = [].clear
 
@@ -73,7 +73,9 @@ class ReadyBus:
         register = out[0]
         if register == 0x3E:
             into[in_start:in_end] = bursts[self.next]
-            self.next = (self.next + 1) % N_BURSTS
+            self.next += 1
+            if self.next >= self.end:
+                self.next = self.begin
         elif register == 0x3A:
             into[in_start:in_end] = level
         else:
@@ -93,7 +95,7 @@ imu.start()
 driver = imu.driver
 register = bytearray(1)
 status = bytearray(4)
-words = bytearray(12 * BURST)
+words = array("h", bytes(12 * BURST))
 six = bytearray(7)
 
 
@@ -124,7 +126,7 @@ def reading_bus():
 
 def drain_bus():
     """Of one sample: status and burst."""
-    return (transfer(0x3A, status, 4, N_BURSTS) + transfer(0x3E, words, 12 * BURST, N_BURSTS)) / BURST
+    return (transfer(0x3A, status, 4, N_BURSTS) + transfer(0x3E, words, 6 * BURST, N_BURSTS)) / BURST
 
 
 def drain():
@@ -142,9 +144,10 @@ def run(chain):
     for _ in range(N_BURSTS):
         n = imu.drain()
         at = 0
-        for _ in range(n):
-            chain.sample(got[at], got[at + 1], got[at + 2], got[at + 3], got[at + 4], got[at + 5])
-            at += 6
+        while n:
+            taken = chain.burst(got, at, n)
+            at += 6 * taken
+            n -= taken
         if chain.buzz_request:
             chain.buzz_request = 0
     return (now_us() - begin) / n_samples
@@ -155,59 +158,29 @@ def pipeline():
     return run(make_chain())
 
 
-def tilt():
-    filter = Tilt()
-    filter.seed(0, 8197, 0)
-    at = 0
-    begin = now_us()
-    for _ in range(n_samples):
-        filter.step(counts[at], counts[at + 1], counts[at + 2], counts[at + 3], counts[at + 4], counts[at + 5], 1)
-        at += 6
-    return (now_us() - begin) / n_samples
-
-
-def tilt_and_gait():
-    filter = Tilt()
-    filter.seed(0, 8197, 0)
+def motion():
+    """Gravity and gait of samples, nothing judged."""
+    tilt = Tilt()
+    tilt.seed(0, 8197, 0)
     gait = Gait()
-    at = 0
     begin = now_us()
-    for _ in range(n_samples):
-        filter.step(counts[at], counts[at + 1], counts[at + 2], counts[at + 3], counts[at + 4], counts[at + 5], 1)
-        gait.step(filter)
-        at += 6
+    for k in range(N_BURSTS):
+        take(tilt, gait, counts, 6 * BURST * k, BURST, 1)
     return (now_us() - begin) / n_samples
 
 
-def loop():
-    """What handing over six counts takes, in all of these."""
-    at = 0
-    begin = now_us()
-    for _ in range(n_samples):
-        taken(counts[at], counts[at + 1], counts[at + 2], counts[at + 3], counts[at + 4], counts[at + 5])
-        at += 6
-    return (now_us() - begin) / n_samples
-
-
-def taken(ax, ay, az, wx, wy, wz):
-    pass
-
-
-def fresh():
+def believe():
     supply = Supply()
-    at = 0
     begin = now_us()
-    for _ in range(n_samples):
-        supply.fresh(counts[at], counts[at + 1], counts[at + 2], counts[at + 3], counts[at + 4], counts[at + 5])
-        at += 6
+    for k in range(N_BURSTS):
+        supply.believe(counts, 6 * BURST * k, BURST)
     return (now_us() - begin) / n_samples
 
 
 # At the buzz: what the detector knew when it had to label.
 at_buzz = make_chain()
-for i in range(n_samples):
-    j = 6 * i
-    at_buzz.sample(counts[j], counts[j + 1], counts[j + 2], counts[j + 3], counts[j + 4], counts[j + 5])
+for k in range(N_BURSTS):
+    at_buzz.burst(counts, 6 * BURST * k, BURST)
     if at_buzz.buzz_request:
         break
 
@@ -243,8 +216,12 @@ clip.poll()
 clip.chain.set_upright(0, 8197, 0, 0, 0, 0, 90)
 
 
-def poll():
-    """A turn of the device with a burst of 13 samples. Turns while the motor runs are not counted."""
+def turns(begin, end):
+    """Microseconds of a turn of the device with a burst of 13 samples, from `begin` to `end` of the walk, again and
+    again. Turns while the motor runs are not counted."""
+    clip_bus.begin = begin
+    clip_bus.end = end
+    clip_bus.next = begin
     total = 0
     n = 0
     while n < N_BURSTS // 4:
@@ -257,6 +234,14 @@ def poll():
             total += took
             n += 1
     return total / n
+
+
+def poll():
+    return turns(0, N_BURSTS)
+
+
+def poll_still():
+    return turns(STILL_FROM, STILL_TO)
 
 
 def poll_clock():
@@ -284,12 +269,11 @@ PARTS = (
     pipeline,
     drain,
     drain_bus,
-    loop,
-    tilt,
-    tilt_and_gait,
-    fresh,
+    motion,
+    believe,
     samples_alone,
     poll,
+    poll_still,
     poll_clock,
     second,
     label,

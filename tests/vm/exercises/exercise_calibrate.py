@@ -1,6 +1,7 @@
-from kit import Chance, Digest, samples
+from kit import Chance, Digest, fifo, samples
 from walktall.calibrate import AVERAGING, IDLE, BiasTracker, Bow, Calibrator
 from walktall.gait import Gait
+from walktall.motion import take
 from walktall.tilt import Tilt
 
 chance = Chance(14)
@@ -58,15 +59,13 @@ for _ in range(300):
 digest.tell()
 
 for name in ("walk", "extreme"):
-    counts = samples(name)
+    counts = fifo(samples(name))
     tilt = Tilt()
     gait = Gait()
     rest = BiasTracker()
     digest = Digest("rest " + name)
     for i in range(len(counts) // 6):
-        ax, ay, az, wx, wy, wz = counts[i * 6 : i * 6 + 6]
-        tilt.step(ax, ay, az, wx, wy, wz, 1)
-        gait.step(tilt)
+        take(tilt, gait, counts, 6 * i, 1, 1)
         if i % 13 == 12:
             tilt.tick()
             gait.tick()

@@ -1,8 +1,10 @@
-from kit import Chance, Digest, samples
-from walktall import events, limits as settings
+from kit import Chance, Digest, fifo, samples
+from walktall import events
+from walktall import limits as settings
 from walktall.coach import Coach
 from walktall.detector import Detector
 from walktall.gait import Gait
+from walktall.motion import take
 from walktall.tilt import Tilt
 
 chance = Chance(13)
@@ -32,13 +34,11 @@ def run(name, changes, up):
     print(name, sorted(changes.items()), detector.set_upright(up[0], up[1], up[2], held.get("forward_axis")))
     tilt = Tilt()
     gait = Gait()
-    counts = samples(name)
+    counts = fifo(samples(name))
     digest = Digest("detector", 200 * 6)
     shaken = 0
     for i in range(len(counts) // 6):
-        ax, ay, az, wx, wy, wz = counts[i * 6 : i * 6 + 6]
-        tilt.step(ax, ay, az, wx, wy, wz, 0 if shaken else 1)
-        gait.step(tilt)
+        take(tilt, gait, counts, 6 * i, 1, 0 if shaken else 1)
         if i % 13 == 12:
             tilt.tick()
             gait.tick()

@@ -1,16 +1,15 @@
-from kit import Digest, samples
+from kit import Digest, fifo, samples
 from walktall.gait import Gait
+from walktall.motion import take
 from walktall.tilt import Tilt
 
 for name in ("corners", "extreme", "walk"):
-    counts = samples(name)
+    counts = fifo(samples(name))
     tilt = Tilt()
     gait = Gait()
     digest = Digest("gait " + name, 600)
     for i in range(len(counts) // 6):
-        ax, ay, az, wx, wy, wz = counts[i * 6 : i * 6 + 6]
-        tilt.step(ax, ay, az, wx, wy, wz, 0 if name == "extreme" and i // 100 % 7 == 3 else 1)
-        gait.step(tilt)
+        take(tilt, gait, counts, 6 * i, 1, 0 if name == "extreme" and i // 100 % 7 == 3 else 1)
         if i % 13 == 12:
             tilt.tick()
             gait.tick()

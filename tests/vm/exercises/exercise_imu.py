@@ -73,7 +73,9 @@ class Sensor:
         registers[0x3B] = self.level >> 8
         registers[0x3C] = self.n_out % 6
         for i in range(in_end - in_start):
-            if register == self.data:
+            if register == self.data and self.identity == TRC:  # into an array of words
+                in_buffer[in_start + i] = (self.byte(0) | self.byte(1) << 8 ^ 0x8000) - 0x8000
+            elif register == self.data:
                 in_buffer[in_start + i] = self.byte(i)
             else:
                 in_buffer[in_start + i] = registers[register + i]

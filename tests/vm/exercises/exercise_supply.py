@@ -14,5 +14,5 @@ for k in range(4000):
     digest.add(supply.receive(0 if k % 50 < 5 else chance.below(14), k % 101 == 0))
     digest.add(supply.period)
     counts = [chance.between(-32768, 32767) if k % 31 < 10 else 5 for _ in range(6)]
-    digest.add(supply.fresh(counts[0], counts[1], counts[2], counts[3], counts[4], counts[5]))
+    digest.add(supply.believe(counts, 0, 1))
 digest.tell()

@@ -1,25 +1,28 @@
-from kit import Digest, samples
+from kit import Digest, fifo, samples
+from walktall.gait import Gait
+from walktall.motion import take
 from walktall.tilt import Tilt
 
 for name in ("corners", "extreme", "walk"):
-    counts = samples(name)
+    counts = fifo(samples(name))
     for use_accel in (1, 0):
         tilt = Tilt()
+        gait = Gait()
         tilt.bias_x, tilt.bias_y, tilt.bias_z = 41, -37, 12
         if not use_accel:
             tilt.seed(120, 8100, -300)
         digest = Digest("tilt %s %d" % (name, use_accel), 15600)
         n = len(counts) // 6
         for i in range(n):
-            ax, ay, az, wx, wy, wz = counts[i * 6 : i * 6 + 6]
-            tilt.step(ax, ay, az, wx, wy, wz, use_accel)
+            take(tilt, gait, counts, 6 * i, 1, use_accel)
             digest.add(tilt.gx)
             digest.add(tilt.gy)
             digest.add(tilt.gz)
             if i % 13 == 12:
                 tilt.tick()
-                for axis in range(3):
-                    digest.add(tilt.mean(axis, 1))
-                    digest.add(tilt.mean(axis, 4))
+                digest.add(tilt.sum_x)
+                digest.add(tilt.sum_y)
+                digest.add(tilt.sum_z)
+                digest.add(tilt.rate_x)
         digest.tell()
         print(tilt.gx, tilt.gy, tilt.gz)

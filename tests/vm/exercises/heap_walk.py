@@ -29,17 +29,16 @@ def one_burst(imu, supply, chain, buzz, now_ms):
         chain.missed(missing)
     counts = imu.counts
     at = 0
-    for _ in range(n):
-        ax = counts[at]
-        ay = counts[at + 1]
-        az = counts[at + 2]
-        wx = counts[at + 3]
-        wy = counts[at + 4]
-        wz = counts[at + 5]
-        at += 6
-        if supply.fresh(ax, ay, az, wx, wy, wz):
-            chain.sample(ax, ay, az, wx, wy, wz)
-        else:
+    while n:
+        believed = supply.believe(counts, at, n)
+        n -= believed
+        while believed:
+            taken = chain.burst(counts, at, believed)
+            believed -= taken
+            at += 6 * taken
+        if n:
+            n -= 1
+            at += 6
             chain.missed(1)
     if chain.buzz_request:
         duty = buzz.start(chain.buzz_request, now_ms, 40000)

@@ -52,3 +52,11 @@ def samples(name):
     with open(name + ".bin", "rb") as file:
         file.readinto(counts)
     return counts
+
+
+def fifo(counts):
+    """The same samples as the FIFO has them: rate x, y, z before force x, y, z."""
+    turned = array("h", counts)
+    for i in range(len(counts)):
+        turned[i] = counts[i + 3 if i % 6 < 3 else i - 3]
+    return turned

@@ -4,7 +4,7 @@ Adafruit's driver identifies and configures the chip. What it lacks is here: blo
 bit), the FIFO, raw counts, a bound on its wait for the reset, and a way to see that the chip has quietly lost its
 settings.
 
-``drain()`` fills ``counts`` with up to ``MAX_SAMPLES`` samples in the order ax ay az gx gy gz and allocates nothing;
+``drain()`` fills ``counts`` with up to ``MAX_SAMPLES`` samples in the order gx gy gz ax ay az and allocates nothing;
 call it again until it returns 0. It does not know what time it is: how many samples are missing after ``overrun`` is
 for the caller to say, who knows when it last looked. It judges no value either: frozen or saturated samples pass
 through.
@@ -97,7 +97,7 @@ class Imu:
         self._two = bytearray(2)
         self._status = bytearray(4)
         self._control = bytearray(5)
-        self._words = bytearray(14 * MAX_SAMPLES)
+        self._words = None  # the OX's tagged words
         # Half a sample of the OX waiting for its other half, with its time slot.
         self._slot_gyro = _NONE
         self._slot_accel = _NONE
@@ -202,6 +202,8 @@ class Imu:
     def _configure(self):
         driver = self.driver
         self._tagged = self.who_am_i == _ID_SOX
+        if self._tagged and self._words is None:
+            self._words = bytearray(14 * MAX_SAMPLES)
         # Adafruit's codes: rate 3 = 52 Hz, accelerometer range 2 = 4 g, gyroscope range 1 = 500 dps.
         driver.accelerometer_range = 2
         driver.gyro_range = 1
@@ -263,7 +265,11 @@ class Imu:
     # Both chips.
 
     def _read(self, register, buf, n):
-        """Burst of ``n`` bytes from ``register`` into ``buf``. Locks the bus by itself: ``with`` would cost heap."""
+        """Burst of ``n`` elements of ``buf`` from ``register``. Locks the bus by itself: ``with`` would cost heap.
+
+        CircuitPython counts in elements where an array has wider ones (shared-bindings/busio/I2C.c: "Compute bounds in
+        terms of elements, not bytes", since 8.0).
+        """
         if self._device is None:
             raise OSError(19)  # ENODEV: not started
         self._reg[0] = register
@@ -310,30 +316,17 @@ class Imu:
             if not believed or pattern > 5 or n_words < n_skip:
                 self.restart_fifo()
                 return 0
-            self._read(_FIFO_DATA_TRC, self._words, 2 * n_skip)
+            self._read(_FIFO_DATA_TRC, self.counts, n_skip)
             n_words -= n_skip
         n = n_words // 6
         if n == 0:
             return 0
         if n > MAX_SAMPLES:
             n = MAX_SAMPLES
-        words = self._words
+        # Gx Gy Gz Ax Ay Az, low byte first: as they lie in an array of a little-endian machine, which all boards are.
         self._torn = True
-        self._read(_FIFO_DATA_TRC, words, 12 * n)
+        self._read(_FIFO_DATA_TRC, self.counts, 6 * n)
         self._torn = False
-        counts = self.counts
-        src = 0
-        dst = 0
-        # Gx Gy Gz Ax Ay Az, low byte first, becomes ax ay az gx gy gz. (v ^ 0x8000) - 0x8000 extends the sign.
-        for _ in range(n):
-            counts[dst + 3] = ((words[src] | words[src + 1] << 8) ^ 0x8000) - 0x8000
-            counts[dst + 4] = ((words[src + 2] | words[src + 3] << 8) ^ 0x8000) - 0x8000
-            counts[dst + 5] = ((words[src + 4] | words[src + 5] << 8) ^ 0x8000) - 0x8000
-            counts[dst] = ((words[src + 6] | words[src + 7] << 8) ^ 0x8000) - 0x8000
-            counts[dst + 1] = ((words[src + 8] | words[src + 9] << 8) ^ 0x8000) - 0x8000
-            counts[dst + 2] = ((words[src + 10] | words[src + 11] << 8) ^ 0x8000) - 0x8000
-            src += 12
-            dst += 6
         return n
 
     # LSM6DSOX.
@@ -372,17 +365,18 @@ class Imu:
                     slot_accel = _NONE  # the older half has lost its partner
                     self.overrun = True
                 slot_gyro = slot
-                counts[dst + 3] = ((words[src + 1] | words[src + 2] << 8) ^ 0x8000) - 0x8000
-                counts[dst + 4] = ((words[src + 3] | words[src + 4] << 8) ^ 0x8000) - 0x8000
-                counts[dst + 5] = ((words[src + 5] | words[src + 6] << 8) ^ 0x8000) - 0x8000
+                # (v ^ 0x8000) - 0x8000 extends the sign.
+                counts[dst] = ((words[src + 1] | words[src + 2] << 8) ^ 0x8000) - 0x8000
+                counts[dst + 1] = ((words[src + 3] | words[src + 4] << 8) ^ 0x8000) - 0x8000
+                counts[dst + 2] = ((words[src + 5] | words[src + 6] << 8) ^ 0x8000) - 0x8000
             elif sensor == _TAG_ACCEL:
                 if slot_accel != _NONE or (slot_gyro != _NONE and slot_gyro != slot):
                     slot_gyro = _NONE
                     self.overrun = True
                 slot_accel = slot
-                counts[dst] = ((words[src + 1] | words[src + 2] << 8) ^ 0x8000) - 0x8000
-                counts[dst + 1] = ((words[src + 3] | words[src + 4] << 8) ^ 0x8000) - 0x8000
-                counts[dst + 2] = ((words[src + 5] | words[src + 6] << 8) ^ 0x8000) - 0x8000
+                counts[dst + 3] = ((words[src + 1] | words[src + 2] << 8) ^ 0x8000) - 0x8000
+                counts[dst + 4] = ((words[src + 3] | words[src + 4] << 8) ^ 0x8000) - 0x8000
+                counts[dst + 5] = ((words[src + 5] | words[src + 6] << 8) ^ 0x8000) - 0x8000
             else:
                 self.n_bad_words += 1
             src += 7

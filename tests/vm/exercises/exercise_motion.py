@@ -1,0 +1,47 @@
+from kit import Chance, Digest, fifo, samples
+from walktall.gait import Gait
+from walktall.motion import take
+from walktall.tilt import Tilt
+
+
+def state(tilt, gait):
+    """What a burst leaves behind."""
+    told = [tilt.gx, tilt.gy, tilt.gz, tilt.ex, tilt.ey, tilt.ez, tilt._sx, tilt._sy, tilt._sz, tilt._tx, tilt._tz]
+    told += [gait._sq, gait._sx, gait._sy, gait._sz, gait._n, gait._lx, gait._uz, gait._age, gait._ext, gait._f2]
+    return told + [gait.steps, gait._phase, gait._mean] + list(gait._corr)
+
+
+# Bursts of any length, broken anywhere, are the same as sample after sample.
+for name in ("corners", "extreme", "walk"):
+    counts = fifo(samples(name))
+    chance = Chance(3)
+    digest = Digest("motion " + name)
+    tilt = Tilt()
+    gait = Gait()
+    one_tilt = Tilt()
+    one_gait = Gait()
+    same = True
+    at = 0
+    n = len(counts) // 6
+    while at < n:
+        use_accel = 1 if chance.below(9) else 0
+        end = min(n, at + 1 + chance.below(33))
+        if chance.below(40) == 0:
+            tilt.restart()
+            one_tilt.restart()
+        if chance.below(40) == 0:
+            tilt.loosen(5)
+            one_tilt.loosen(5)
+        while at < end:
+            taken = take(tilt, gait, counts, 6 * at, end - at, use_accel)
+            for k in range(at, at + taken):
+                take(one_tilt, one_gait, counts, 6 * k, 1, use_accel)
+            at += taken
+        same = same and state(tilt, gait) == state(one_tilt, one_gait)
+        for value in state(tilt, gait):
+            digest.add(value)
+        if chance.below(3) == 0:
+            for each in (tilt, one_tilt, gait, one_gait):
+                each.tick()
+    digest.tell()
+    print(same, tilt.gx, tilt.gy, tilt.gz, gait.steps, gait.walking)

@@ -122,32 +122,43 @@ class Block:
             self.fields = r.new_session_fields()
             self.counters = array("i", bytes(4 * STATE_SIZE))
             self.stand_after = array("i", bytes(4 * w.STAND_SIZE))
-            for values in (self.fields, self.counters, self.stand_after):
-                at = w.unpack_ints(raw, at, w.CRC_AT, values) if at >= 0 else -1
+            at = w.unpack_ints(raw, at, w.CRC_AT, self.fields, w.FIELDS_FROM)
+            at = w.unpack_ints(raw, at, w.CRC_AT, self.counters) if at >= 0 else -1
+            at = w.unpack_ints(raw, at, w.CRC_AT, self.stand_after) if at >= 0 else -1
             if at < 0:
                 raise BadBlock("its checkpoint cannot be read")
+            self.fields[r.S_SEQ] = self.seq
+            self.fields[r.S_BOOT] = self.session_boot
             self.offset_cdeg = self.stand_after[4]
+            if not self.flags & w.B_STAND:
+                self.stand_after = None
 
     def _read_each_row(self, raw, at, end):
         pitch = _int16(raw, w.H_PITCH)
         roll = _int16(raw, w.H_ROLL)
         uptime_s = self.uptime_s
+        cadence_spm = 0
         while at < end:
             if at + 2 > end:
                 raise BadBlock("a row is cut off")
             width = raw[at] & 15
             second_class = raw[at] >> 4
             state = raw[at + 1] & 63
-            mixed = raw[at + 1] & 64
-            marked = raw[at + 1] & 128
+            more = 0
             at += 2
-            need = (1 if state & e.WALKS else 0) + (3 if mixed else 0) + (2 if width > 13 else width)
+            if raw[at - 1] & 128:
+                more = raw[at] if at < end else 0
+                at += 1
+            mixed = more & 64
+            marked = more & 63
+            need = (1 if more & 128 else 0) + (3 if mixed else 0) + (2 if width > 13 else width) + 4 * marked
             if at + need > end or second_class > e.CLASS_OFF_BODY:
                 raise BadBlock("a row is cut off")
-            cadence_spm = 0
-            if state & e.WALKS:
+            if more & 128:
                 cadence_spm = raw[at]
                 at += 1
+            if not state & e.WALKS:
+                cadence_spm = 0
             if width > 13:
                 if mixed or marked:
                     raise BadBlock("a run of seconds holds more than seconds")
@@ -178,16 +189,11 @@ class Block:
                     roll += delta
                     rolls.append(roll * w.STEP_CDEG)
             marks = []
-            if marked:
-                count = raw[at] if at < end else 255
-                at += 1
-                if at + 4 * count > end:
-                    raise BadBlock("a mark is cut off")
-                for _ in range(count):
-                    code = raw[at]
-                    what = raw[at + 1]
-                    marks.append(Mark(code & 31, what & 7, what >> 3, _int16(raw, at + 2), code >> 5 & 3))
-                    at += 4
+            for _ in range(marked):
+                code = raw[at]
+                what = raw[at + 1]
+                marks.append(Mark(code & 31, what & 7, what >> 3, _int16(raw, at + 2), code >> 5 & 3))
+                at += 4
             if not (-36000 <= pitch * w.STEP_CDEG <= 36000 and -36000 <= roll * w.STEP_CDEG <= 36000):
                 raise BadBlock("an angle of %d tenths of a degree" % pitch)
             self.rows.append(

@@ -19,16 +19,17 @@ record among them; `pitch` and `roll` stand before the first tick, `seconds` are
 one with a checkpoint, and of the last one in which a walk ended whose record is not in the journal's banks (0: none).
 A row::
 
-    0       1            [2 cadence] [2|3 .. states] [8 deltas of w bits] [marks]
-    | w | class << 4 | state | mixed << 6 | marks << 7 |
+    0                1                    [2]               [cadence] [states] [8 deltas of w bits] [marks]
+    | w | class << 4 | state | more << 7 | | marks | mixed << 6 | cadence << 7 |
 
 * `w`: bits of each delta, 0..13: pitch of the four ticks, then roll of the four, each less the tick before it, in steps
-  of 0.1 degrees, two's complement, lowest bit first. 14: a run of whole seconds without samples, 15: of seconds in
+  of 0.2 degrees, two's complement, lowest bit first. 14: a run of whole seconds without samples, 15: of seconds in
   which the sensor only waited for motion; then two bytes follow, how many seconds, and no deltas.
 * `class`: of the second (`events.CLASS_...`); 0: the rest of a second that a session's end cut off.
-* `state`: of the fourth tick (`events.WALKS` ...); with `mixed` those of the first three follow, a byte each. Where
-  the fourth walks a byte of cadence, steps a minute, comes first of all.
-* marks: a count, then four bytes each: code | tick << 5, fault | label << 3, value (two, signed).
+* `state`: of the fourth tick (`events.WALKS` ...); with `mixed` those of the first three follow, a byte each.
+* `cadence`: what the detector is told from the next second on has changed (`chain`): a byte, steps a minute. A block's
+  first row always has it where somebody walks; where nobody does it is 0.
+* `marks`: how many there are; four bytes each: code | tick << 5, fault | label << 3, value (two, signed).
 
 Stand, settings and checkpoint are lists of integers (`pack_ints`): a count, then for each eight of them a mask of those
 that are not 0, and each of these in 6 bits (and a sign), then 7, lowest first, bit 7: more follows.
@@ -86,15 +87,19 @@ B_SETTINGS = const(2)  # and settings behind it, in force from here or from the 
 B_CHECKPOINT = const(4)  # behind the rows: record, counters, stand
 B_END = const(8)  # the session ended with this block
 B_KEPT = const(16)  # and left a record
+B_STAND = const(64)  # its checkpoint ends in a whole stand
 B_TAKEN_UP = const(32)  # it goes on after a loss of power
 
 W_MISSING = const(14)
 W_DOZED = const(15)
-STEP_CDEG = const(10)
+STEP_CDEG = const(20)
 STAND_SIZE = const(18)  # integers in a stand (`chain.stand_into`)
-ROW_MAX = const(2 + 1 + 3 + 13 + 1 + 6 * 4)
+STAND_SHORT = const(5)  # of it in most checkpoints
+FIELDS_FROM = const(2)  # a checkpoint's record lacks seq and boot: the head has them
+ROW_MAX = const(3 + 1 + 3 + 13 + 6 * 4)
+_MORE = const(128)
 _MIXED = const(64)
-_MARKED = const(128)
+_CADENCE = const(128)
 _MARKS = const(6)  # in a second; more are counted, not kept
 
 
@@ -117,6 +122,7 @@ class RowWriter:
         self.pitch = 0
         self.roll = 0
         self._run_at = 0  # where the last row's count lies, if that is a run
+        self._cadence = 0
         self._n = 0
         self._marked = 0
         self._state = bytearray(e.TICKS_PER_S)
@@ -129,6 +135,7 @@ class RowWriter:
         self.end = end
         self.seconds = 0
         self._run_at = 0
+        self._cadence = 0
 
     def take(self, on):
         """Take rows from the next second's beginning on, or none."""
@@ -212,19 +219,27 @@ class RowWriter:
                 while most:
                     width += 1
                     most >>= 1
-        size = 2 + (3 if mixed else 0) + (1 if last & e.WALKS else 0) + (2 if width > 13 else width)
-        if marked:
-            size += 1 + 4 * marked
-        if at + size > self.end:
+        more = marked
+        if mixed:
+            more |= _MIXED
+        if cadence_spm > 255:
+            cadence_spm = 255
+        if last & e.WALKS and cadence_spm != self._cadence:
+            more |= _CADENCE
+        if at + ROW_MAX > self.end and at + 7 + 4 * marked + width > self.end:
             self.lost += 1
             return
         buf[at] = width | second_class << 4
-        buf[at + 1] = last | (_MIXED if mixed else 0) | (_MARKED if marked else 0)
+        buf[at + 1] = last | (_MORE if more else 0)
         at += 2
         self.seconds += 1
         self._run_at = 0
-        if last & e.WALKS:
-            buf[at] = cadence_spm if cadence_spm < 255 else 255
+        self._cadence = cadence_spm if last & e.WALKS else 0
+        if more:
+            buf[at] = more
+            at += 1
+        if more & _CADENCE:
+            buf[at] = cadence_spm
             at += 1
         if mixed:
             for k in range(3):
@@ -253,13 +268,9 @@ class RowWriter:
                 held -= 8
         self.pitch = values[3]
         self.roll = values[7]
-        if marked:
-            buf[at] = marked
-            at += 1
-            for k in range(4 * marked):
-                buf[at + k] = self._marks[k]
-            at += 4 * marked
-        self.at = at
+        for k in range(4 * marked):
+            buf[at + k] = self._marks[k]
+        self.at = at + 4 * marked
 
     def cut(self):
         """A session ends: what its last second has so far is kept as a row of class 0."""
@@ -271,8 +282,8 @@ class RowWriter:
         self.second(e.CLASS_NONE, 0)
 
 
-def pack_ints(buf, at, values, count, end):
-    """Offset behind the first `count` of `values`, each within 31 bits; -1 where `end` comes first."""
+def pack_ints(buf, at, values, count, end, first=0):
+    """Offset behind `count` of `values` from the `first` on, each within 31 bits; -1 where `end` comes before."""
     if at < 0 or at + 1 + (count + 7 >> 3) > end:
         return -1
     buf[at] = count
@@ -285,7 +296,7 @@ def pack_ints(buf, at, values, count, end):
             mask_at = at
             buf[at] = 0
             at += 1
-        value = values[k]
+        value = values[first + k]
         if not value:
             continue
         buf[mask_at] |= 1 << (k & 7)
@@ -305,9 +316,9 @@ def pack_ints(buf, at, values, count, end):
     return at
 
 
-def unpack_ints(buf, at, end, values):
-    """Offset behind a list of integers, put into `values` as far as there is room (the rest of it 0); -1 where it does
-    not end before `end` or an integer is none of 31 bits."""
+def unpack_ints(buf, at, end, values, first=0):
+    """Offset behind a list of integers, put into `values` from the `first` on as far as there is room (the others 0);
+    -1 where it does not end before `end` or an integer is none of 31 bits."""
     for k in range(len(values)):
         values[k] = 0
     if at >= end:
@@ -339,6 +350,6 @@ def unpack_ints(buf, at, end, values):
             shift += 7
         if value > 0x7FFFFFFF:
             return -1
-        if k < len(values):
-            values[k] = -value if sign else value
+        if first + k < len(values):
+            values[first + k] = -value if sign else value
     return at

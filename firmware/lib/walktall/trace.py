@@ -41,7 +41,7 @@ _PIECE = const(64)
 _BLANK_CRC_LOW = const(0xC39F)
 _BLANK_CRC_HIGH = const(0xBD7B)
 _MINUTE = const(60)
-_ROOM = const(160)  # for the first checkpoint; then what the last one took, and a little
+_ROOM = const(150)  # for the first checkpoint; then what the last one took, and a little
 _SETTINGS_EVERY = const(16)  # blocks: a session whose beginning was overwritten can be judged again from there
 _RAW_BYTES = const(12)  # a sample: six counts
 _RAW_SAMPLES = const(37)  # in a block, behind the number of the first one
@@ -279,7 +279,9 @@ class Trace:
         buf = self._buf
         session = self._chain.session
         at = buf[w.H_ROWS_END] | buf[w.H_ROWS_END + 1] << 8
-        at = w.unpack_ints(buf, at, w.CRC_AT, session.fields)
+        at = w.unpack_ints(buf, at, w.CRC_AT, session.fields, w.FIELDS_FROM)
+        session.fields[S_SEQ] = self.head_u16(w.H_SEQ)
+        session.fields[S_BOOT] = self.head_u16(w.H_SESSION_BOOT)
         if at >= 0:
             at = w.unpack_ints(buf, at, w.CRC_AT, session.state)
         return at >= 0
@@ -600,18 +602,20 @@ class Trace:
 
     def _pack_checkpoint(self, at):
         session = self._chain.session
-        at = w.pack_ints(self._buf, at, session.fields, S_COUNT, w.CRC_AT)
+        at = w.pack_ints(self._buf, at, session.fields, S_COUNT - w.FIELDS_FROM, w.CRC_AT, w.FIELDS_FROM)
         at = w.pack_ints(self._buf, at, session.state, STATE_SIZE, w.CRC_AT)
-        return w.pack_ints(self._buf, at, self._stand, w.STAND_SIZE, w.CRC_AT)
+        size = w.STAND_SHORT
+        if self._flags & w.B_SETTINGS:
+            # From here a session whose beginning was overwritten can be judged again.
+            self._flags |= w.B_STAND
+            size = w.STAND_SIZE
+        return w.pack_ints(self._buf, at, self._stand, size, w.CRC_AT)
 
     def _finish(self, more):
         """Write the block with a checkpoint behind its rows; begin the next."""
         rows = self.rows
         chain = self._chain
-        session = chain.session
         buf = self._buf
-        if session.open:
-            session.summarise()
         chain.stand_into(self._stand)
         end = rows.at
         at = self._pack_checkpoint(end)
@@ -627,7 +631,8 @@ class Trace:
             self._start()
             end = rows.at
             at = self._pack_checkpoint(end)
-        self._room = at - end + 20
+        if not self._flags & w.B_STAND:
+            self._room = at - end + 22
         for k in range(at, w.CRC_AT):
             buf[k] = 0xFF
         self._head(w.KIND_ROWS, self._flags | w.B_CHECKPOINT | more, buf, self._rows_from, end)

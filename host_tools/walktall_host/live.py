@@ -34,6 +34,7 @@ _LEAST_CELLS, _MOST_CELLS = 24, 60
 _MINUTE = 60
 _LEVELS = "▁▂▃▄▅▆▇█"
 _LABEL_CELLS = 9
+_TAIL_CELLS = 18  # "  119.5 of 123.5 s"
 _BATTERY_LOW_MV = 3500
 
 _STATES = {
@@ -192,7 +193,7 @@ class View:
         if moment is None:
             yield Text(f"clip {self._name}: waiting for its first word")
             return
-        cells = max(_LEAST_CELLS, min(_MOST_CELLS, options.max_width - _LABEL_CELLS - 14))
+        cells = max(_LEAST_CELLS, min(_MOST_CELLS, options.max_width - _LABEL_CELLS - _TAIL_CELLS))
         state, style = moment.state
         head = Text.assemble((f"clip {self._name}", "bold"), "   ", (state, style))
         if moment.buzzing:

@@ -150,3 +150,29 @@ def draw_all(results: Results, folder: Path) -> None:
         board = inclination.boards()
         if board:
             inclination_picture(board[min(1, len(board) - 1)], folder / "inclination.svg")
+
+
+def length_picture(
+    points: list[tuple[float, float, float]], names: list[str], start_s: float, slope: float, path: Path
+) -> None:
+    """Seconds that a replay takes against the recording's length; both axes logarithmic."""
+    with mpl.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(6.4, 3.6))
+        seconds = np.array([one[0] for one in points])
+        fine = np.geomspace(seconds.min(), seconds.max(), 200)
+        axes.plot(
+            fine,
+            start_s + slope * fine,
+            color=_GREY,
+            linewidth=1,
+            label=f"{start_s:.1f} s + {slope * 86400:.2f} s a day",
+        )
+        axes.plot(seconds, [one[1] for one in points], "o", color=_BLUE, label="replay --fast, Parquet")
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xticks(seconds, names, rotation=30, ha="right")
+        axes.minorticks_off()
+        axes.set_xlabel("length of the recording")
+        axes.set_ylabel("s, whole command")
+        axes.legend(frameon=False)
+        _save(figure, path)

@@ -63,6 +63,7 @@ def _root(
 @contextlib.contextmanager
 def _input_errors() -> Iterator[None]:
     """What the work modules say of wrong input, as this command's one line."""
+    from walktall_sim.formats import ColumnsError
     from walktall_sim.generate import PlanError
     from walktall_sim.mounting import MountingError
     from walktall_sim.recordings import RecordingError
@@ -71,7 +72,7 @@ def _input_errors() -> Iterator[None]:
 
     try:
         yield
-    except (PlanError, MountingError, RecordingError, ReplayError, TurnError) as error:
+    except (ColumnsError, PlanError, MountingError, RecordingError, ReplayError, TurnError) as error:
         raise UsageError(str(error)) from None
     except BrokenPipeError:
         # Typer would make it a failed check (1).
@@ -85,7 +86,14 @@ def _note(text: str) -> None:
 
 # --- replay -------------------------------------------------------------------------------------------------------
 
-_RECORDING = Annotated[Path, typer.Argument(metavar="RECORDING", help="A .csv, .csv.gz or .parquet recording.")]
+_RECORDING = Annotated[
+    Path,
+    typer.Argument(metavar="RECORDING", help="A .csv, .csv.gz or .parquet recording, or another form that is known."),
+]
+_COLUMNS = Annotated[
+    str | None,
+    typer.Option("--columns", metavar="KEY=NAME,...", help="Which column is what: time=t,ax=accX,...,unit=g,rate=dps."),
+]
 _TRIAL = Annotated[str | None, typer.Option("--trial", metavar="T", help="Only this trial: its name, else its number.")]
 _UP = Annotated[str | None, typer.Option("--up", metavar="AXIS", help="The sensor axis that points up, such as -x.")]
 _FORWARD = Annotated[
@@ -123,8 +131,10 @@ def _options(
     full: bool = True,
     chip: str = "lsm6ds3trc",
     all_events: bool = False,
+    columns: str | None = None,
 ) -> Options:
     from walktall_sim import mounting, replay
+    from walktall_sim.formats import parse_columns
     from walktall_sim.turn import parse_turn
 
     for axis in (up, forward):
@@ -145,6 +155,7 @@ def _options(
         full=full,
         chip=chip,
         all_events=all_events,
+        columns=None if columns is None else parse_columns(columns),
     )
 
 
@@ -155,6 +166,7 @@ def replay(
     up: _UP = None,
     forward: _FORWARD = None,
     upright: _UPRIGHT = None,
+    columns: _COLUMNS = None,
     set_: _SET = None,
     turn: _TURN = None,
     answer: _ANSWER = None,
@@ -175,7 +187,7 @@ def replay(
     A recording whose time starts again is several trials: each meets a fresh device.
     """
     with _input_errors():
-        options = _options(trial, up, forward, upright, set_, turn, answer, full, chip, all_events)
+        options = _options(trial, up, forward, upright, set_, turn, answer, full, chip, all_events, columns)
         show = _show_json if json else _Person().show
         with _busy(f"playing {recording.name}"):
             for line in _lines(recording, options, plot):
@@ -695,6 +707,7 @@ def serve(
     up: _UP = None,
     forward: _FORWARD = None,
     upright: _UPRIGHT = None,
+    columns: _COLUMNS = None,
     set_: _SET = None,
     turn: _TURN = None,
     answer: _ANSWER = None,
@@ -710,7 +723,7 @@ def serve(
     with _input_errors():
         from walktall_sim import serve as work
 
-        options = _options(trial, up, forward, upright, set_, turn, answer, True, chip)
+        options = _options(trial, up, forward, upright, set_, turn, answer, True, chip, columns=columns)
         try:
             show = _Person().show
             code = work.serve(recording, options, fast=speed == "max", link=link, tcp=tcp, note=_note, show=show)

@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 
 from walktall_sim import mounting, recordings, resample
+from walktall_sim.formats import Columns
 
 _START_S = 2.0
 
 
-def trials(path: Path) -> Iterator[dict[str, Any]]:
+def trials(path: Path, columns: Columns | None = None) -> Iterator[dict[str, Any]]:
     """One object for each trial of a recording.
 
+    :param columns: which column is what, in a table of another form
     :raises recordings.RecordingError: the file cannot be used
     """
     gathered: _Trial | None = None
-    for batch in recordings.batches(path):
+    for batch in recordings.batches(path, columns):
         if gathered is None or gathered.index != batch.index:
             if gathered is not None:
                 yield gathered.line()

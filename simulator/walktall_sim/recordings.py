@@ -24,11 +24,14 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from walktall_sim.formats import Columns
 
 Floats = NDArray[np.float64]
 
@@ -92,7 +95,7 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
+class Table:
     """Rows as they were read: numbers (n, 7) in the order of :data:`NEEDED`; codes into a list of names, or None."""
 
     first_row: int
@@ -101,14 +104,15 @@ class _Table:
     trial: NDArray[np.object_] | None
 
 
-def read_trials(path: Path | str) -> list[Trial]:
+def read_trials(path: Path | str, columns: Columns | None = None) -> list[Trial]:
     """All trials of a recording, in order.
 
+    :param columns: as for :func:`batches`
     :raises RecordingError: the file cannot be used, told in one line
     """
     trials: list[Trial] = []
     parts: list[Batch] = []
-    for batch in batches(path):
+    for batch in batches(path, columns):
         if parts and parts[0].index != batch.index:
             trials.append(_joined(parts))
             parts = []
@@ -130,15 +134,22 @@ def _joined(parts: Sequence[Batch]) -> Trial:
     )
 
 
-def batches(path: Path | str) -> Iterator[Batch]:
+def batches(path: Path | str, columns: Columns | None = None) -> Iterator[Batch]:
     """The rows of a recording in batches of at most some ten thousand, each within one trial, all checked.
 
+    :param columns: which column is what, in a table of another form (`walktall_sim.formats`)
     :raises RecordingError: as soon as something wrong is met, told in one line
     """
+    from walktall_sim import formats
+
     file = Path(path)
-    kind = _kind(file)
-    tables = _parquet_tables(file) if kind == "parquet" else _text_tables(file, packed=kind == "gzip")
-    where = "row" if kind == "parquet" else "line"
+    foreign = formats.tables(file, columns)
+    if foreign is not None:
+        where, tables = foreign
+    else:
+        kind = _kind(file)
+        tables = _parquet_tables(file) if kind == "parquet" else _text_tables(file, packed=kind == "gzip")
+        where = "row" if kind == "parquet" else "line"
     n_rows = 0
     for batch in _split(file, where, tables):
         n_rows += len(batch.t_s)
@@ -202,7 +213,7 @@ def _text_chunks(file: Path, handle: BinaryIO) -> Iterator[bytes]:
         yield rest
 
 
-def _text_tables(file: Path, *, packed: bool) -> Iterator[_Table]:
+def _text_tables(file: Path, *, packed: bool) -> Iterator[Table]:
     with gzip.open(file, "rb") if packed else file.open("rb") as handle:
         names: list[str] | None = None
         line = 1
@@ -254,7 +265,7 @@ def _check_names(file: Path, names: Sequence[str]) -> None:
         raise RecordingError(f"{file}: column {double} is there twice; keep one")
 
 
-def _parse(file: Path, data: bytes, names: Sequence[str], line: int) -> _Table:
+def _parse(file: Path, data: bytes, names: Sequence[str], line: int) -> Table:
     """Rows of a piece of CSV whose first line has the number ``line``."""
     schema = {
         (name if name in NEEDED or name in OPTIONAL else f"_{i}"): (pl.Float64 if name in NEEDED else pl.String)
@@ -266,7 +277,7 @@ def _parse(file: Path, data: bytes, names: Sequence[str], line: int) -> _Table:
         if frame.height == data.count(b"\n") + (not data.endswith(b"\n")):
             numbers = frame.select(NEEDED)
             if not any(numbers.null_count().row(0)):
-                return _Table(line, numbers.to_numpy(order="c"), _texts(frame, "label"), _texts(frame, "trial"))
+                return Table(line, numbers.to_numpy(order="c"), _texts(frame, "label"), _texts(frame, "trial"))
     except (pl.exceptions.PolarsError, UnicodeDecodeError):
         pass
     return _parse_slowly(file, data, names, line)
@@ -283,7 +294,7 @@ def _texts(frame: pl.DataFrame, name: str) -> NDArray[np.object_] | None:
     return texts
 
 
-def _parse_slowly(file: Path, data: bytes, names: Sequence[str], line: int) -> _Table:
+def _parse_slowly(file: Path, data: bytes, names: Sequence[str], line: int) -> Table:
     """The same, row by row: it finds the row that is wrong, or reads what the fast reader is too strict for."""
     where = [names.index(name) for name in NEEDED]
     texts = {name: names.index(name) for name in OPTIONAL if name in names}
@@ -315,13 +326,13 @@ def _parse_slowly(file: Path, data: bytes, names: Sequence[str], line: int) -> _
             extra[name].append(fields[at])
     numbers = np.array(rows, dtype=np.float64).reshape(len(rows), len(NEEDED))
     columns = {name: np.array(values, dtype=object) for name, values in extra.items()}
-    return _Table(first or line, numbers, columns.get("label"), columns.get("trial"))
+    return Table(first or line, numbers, columns.get("label"), columns.get("trial"))
 
 
 # --- Parquet ------------------------------------------------------------------------------------------------------
 
 
-def _parquet_tables(file: Path) -> Iterator[_Table]:
+def _parquet_tables(file: Path) -> Iterator[Table]:
     broken = RecordingError(f"{file}: the Parquet file is cut short or damaged; copy or write it again")
     try:
         scan = pl.scan_parquet(file)
@@ -348,7 +359,7 @@ def _parquet_tables(file: Path) -> Iterator[_Table]:
                     "leave such rows out (a gap is fine)"
                 )
             if frame.height:
-                yield _Table(row, numbers.to_numpy(order="c"), _texts(frame, "label"), _texts(frame, "trial"))
+                yield Table(row, numbers.to_numpy(order="c"), _texts(frame, "label"), _texts(frame, "trial"))
             row += frame.height
     except pl.exceptions.PolarsError:
         raise broken from None
@@ -357,7 +368,7 @@ def _parquet_tables(file: Path) -> Iterator[_Table]:
 # --- trials -------------------------------------------------------------------------------------------------------
 
 
-def _check_values(file: Path, where: str, table: _Table) -> None:
+def _check_values(file: Path, where: str, table: Table) -> None:
     """Every number finite and possible."""
     limits = np.array([_MAX_TIME_S] + [_MAX_FORCE] * 3 + [_MAX_RATE] * 3)
     if not len(table.numbers):
@@ -386,10 +397,10 @@ class _State:
     last_s: float = 0.0
 
 
-def _split(file: Path, where: str, tables: Iterator[_Table]) -> Iterator[Batch]:
+def _split(file: Path, where: str, tables: Iterator[Table]) -> Iterator[Batch]:
     """Batches out of tables. The last row of each table waits for the next one, which shows whether time goes on."""
     state = _State()
-    held: _Table | None = None
+    held: Table | None = None
     for table in tables:
         _check_values(file, where, table)
         joint = _concat(held, table)
@@ -399,18 +410,18 @@ def _split(file: Path, where: str, tables: Iterator[_Table]) -> Iterator[Batch]:
         yield from _split_table(file, where, held, held, state)
 
 
-def _concat(a: _Table | None, b: _Table) -> _Table:
+def _concat(a: Table | None, b: Table) -> Table:
     if a is None:
         return b
 
     def texts(x: NDArray[np.object_] | None, y: NDArray[np.object_] | None) -> NDArray[np.object_] | None:
         return None if x is None or y is None else np.concatenate([x, y])
 
-    return _Table(a.first_row, np.concatenate([a.numbers, b.numbers]), texts(a.label, b.label), texts(a.trial, b.trial))
+    return Table(a.first_row, np.concatenate([a.numbers, b.numbers]), texts(a.label, b.label), texts(a.trial, b.trial))
 
 
-def _slice(table: _Table, start: int, end: int) -> _Table:
-    return _Table(
+def _slice(table: Table, start: int, end: int) -> Table:
+    return Table(
         table.first_row + start,
         table.numbers[start:end],
         None if table.label is None else table.label[start:end],
@@ -418,7 +429,7 @@ def _slice(table: _Table, start: int, end: int) -> _Table:
     )
 
 
-def _split_table(file: Path, where: str, table: _Table, ahead: _Table, state: _State) -> Iterator[Batch]:
+def _split_table(file: Path, where: str, table: Table, ahead: Table, state: _State) -> Iterator[Batch]:
     """The batches of ``table``; ``ahead`` holds the same rows and, where known, the one after them."""
     t_s = table.numbers[:, 0]
     n = len(t_s)

@@ -25,6 +25,7 @@ from walktall.session import merge_into
 from walktall.settings import Settings, describe_limits, index_of, parse_text
 
 from walktall_sim import chips, engine, mounting, recordings, resample
+from walktall_sim.formats import Columns
 from walktall_sim.mounting import Frame, Mounting, Upright
 from walktall_sim.source import WalkSource
 from walktall_sim.turn import Turn
@@ -75,6 +76,8 @@ class Options:
     full: bool = True
     chip: str = CHIPS[0]
     all_events: bool = False
+    #: which column is what, in a table of another form (`walktall_sim.formats`)
+    columns: Columns | None = None
     #: called with the chain at the end of each tick that was judged
     watch: Callable[[Any], None] | None = field(default=None, compare=False)
 
@@ -152,8 +155,8 @@ def settings_for(chosen: mounting.Mounting, pairs: Sequence[tuple[str, str]]) ->
 class _Trials:
     """A recording's batches by trial; when one is read to its end, ``ahead`` is the next one's first batch."""
 
-    def __init__(self, path: Path) -> None:
-        self._stream = recordings.batches(path)
+    def __init__(self, path: Path, columns: Columns | None) -> None:
+        self._stream = recordings.batches(path, columns)
         self.ahead = next(self._stream, None)
 
     def __iter__(self) -> Iterator[tuple[recordings.Batch, Iterator[recordings.Batch]]]:
@@ -171,13 +174,13 @@ class _Trials:
             self.ahead = batch = next(self._stream, None)
 
 
-def _wanted(path: Path, trial: str) -> Callable[[recordings.Batch], bool]:
+def _wanted(path: Path, trial: str, columns: Columns | None) -> Callable[[recordings.Batch], bool]:
     """Which trials ``--trial`` means: those of that name, else the one of that number.
 
     :raises ReplayError: there is none
     """
     names: dict[int, str] = {}
-    for batch in recordings.batches(path):
+    for batch in recordings.batches(path, columns):
         if batch.named:
             names[batch.index] = batch.trial
         last = batch.index
@@ -202,10 +205,10 @@ def walks(path: Path, options: Options, skipped: Callable[[str], None]) -> Itera
     except mounting.MountingError as error:
         raise ReplayError(str(error)) from None
     settings_for(chosen, options.settings)
-    wanted = _wanted(path, options.trial) if options.trial is not None else None
+    wanted = _wanted(path, options.trial, options.columns) if options.trial is not None else None
     played = 0
     held: str | None = None
-    trials = _Trials(path)
+    trials = _Trials(path, options.columns)
     for first, batches in trials:
         if wanted is not None and not wanted(first):
             continue

@@ -17,7 +17,7 @@ from typing import Any
 
 from walktall import records
 
-from walktall_sim import generate, mounting, persons, replay, scoring
+from walktall_sim import formats, generate, mounting, persons, replay, scoring
 from walktall_sim.source import Faults
 from walktall_sim.turn import TurnError, parse_turn
 
@@ -277,7 +277,7 @@ def read(file: Path) -> list[Case]:
 #: what a case is played on: one of these
 WALKS = ("walk", "joined", "recording", "trace")
 #: keys of a case that [defaults] may hold as well
-OPTIONS = ("path", "chip", "up", "forward", "upright", "trial", "settings", "turns", "answer_s", "faults")
+OPTIONS = ("path", "chip", "up", "forward", "upright", "trial", "columns", "settings", "turns", "answer_s", "faults")
 
 
 def _known(place: _Place, table: Mapping[str, Any], known: Sequence[str], what: str) -> None:
@@ -343,7 +343,7 @@ def _walks(
                 return [None], False, nowhere
             path = path.replace(VARIABLE, str(root))
         found = file.parent / path
-        if not found.is_file():
+        if not found.is_file() and not (kinds[0] == "recording" and found.is_dir()):
             raise place.error(f"{found}: no such {kinds[0]}", kinds[0])
         if kinds[0] == "trace":
             sensor = next((key for key in OPTIONS if key != "settings" and key in table), None)
@@ -449,6 +449,7 @@ def _options(place: _Place, table: Mapping[str, Any], walk: Source | None) -> re
         answer_s=answer_s,
         full=full,
         chip=chip,
+        columns=asked("columns", formats.parse_columns),
     )
 
 

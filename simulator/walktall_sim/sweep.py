@@ -31,7 +31,7 @@ import polars as pl
 import walktall
 from walktall.settings import index_of, parse_text
 
-from walktall_sim import checking, mounting, persons, recordings, replay, scoring, suites
+from walktall_sim import checking, formats, mounting, persons, recordings, replay, scoring, suites
 from walktall_sim.scoring import Score
 from walktall_sim.source import FaultyWalk, WalkSource
 from walktall_sim.turn import Turn
@@ -130,6 +130,8 @@ def code_digest() -> str:
 
 @lru_cache(maxsize=256)
 def _file_digest(path: Path) -> str:
+    if path.is_dir():
+        return _digest_of(path.rglob("*.csv"))
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:24]
 
@@ -151,7 +153,8 @@ def _case_digest(case: suites.Case) -> str:
     turns = [(one.deg, one.start_s, one.hold_s, one.ramp_s) for one in case.options.turns]
     faults = None if case.faults is None else asdict(case.faults)
     quiet = [str(one) for one in case.expect if isinstance(one, suites.Event) and one.name == "buzz" and one.most == 0]
-    text = json.dumps([source, options, turns, faults, quiet], default=str, sort_keys=True)
+    columns = formats.described(case.options.columns)
+    text = json.dumps([source, options, turns, faults, quiet, columns], default=str, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -39,6 +39,13 @@ def atan2_cdeg(y, x):
     """
     ay = -y if y < 0 else y
     ax = -x if x < 0 else x
+    # As many places as it takes for both to stay below 2^14, in few steps.
+    if ay > 1048575 or ax > 1048575:
+        ay >>= 7
+        ax >>= 7
+    if ay > 131071 or ax > 131071:
+        ay >>= 4
+        ax >>= 4
     while ay > 16383 or ax > 16383:
         ay >>= 1
         ax >>= 1

@@ -69,6 +69,9 @@ def take(tilt, gait, counts, at, n, use_accel):
     qz = gait._pz
     f1 = gait._f1
     f2 = gait._f2
+    age = gait._age
+    up = gait._up
+    extreme = gait._ext
     for _ in range(n):
         rx = counts[at]
         ry = counts[at + 1]
@@ -128,14 +131,21 @@ def take(tilt, gait, counts, at, n, use_accel):
             continue
 
         # ---- gait: energy of the linear acceleration ----
-        # A knock of the clip at a footfall is one sample of several g; a jog is broad. 1 g of either is enough to know.
-        x = ex if -_KNOCK < ex < _KNOCK else (_KNOCK if ex > 0 else -_KNOCK)
-        y = ey if -_KNOCK < ey < _KNOCK else (_KNOCK if ey > 0 else -_KNOCK)
-        z = ez if -_KNOCK < ez < _KNOCK else (_KNOCK if ez > 0 else -_KNOCK)
-        sq += x * x + y * y + z * z
-        mx += x
-        my += y
-        mz += z
+        k = ex * ex + ey * ey + ez * ez
+        if k < _KNOCK * _KNOCK:
+            sq += k
+            mx += ex
+            my += ey
+            mz += ez
+        else:
+            # A knock of the clip at a footfall is one sample of several g; a jog is broad. 1 g of either is enough.
+            x = ex if -_KNOCK < ex < _KNOCK else (_KNOCK if ex > 0 else -_KNOCK)
+            y = ey if -_KNOCK < ey < _KNOCK else (_KNOCK if ey > 0 else -_KNOCK)
+            z = ez if -_KNOCK < ez < _KNOCK else (_KNOCK if ez > 0 else -_KNOCK)
+            sq += x * x + y * y + z * z
+            mx += x
+            my += y
+            mz += z
         phase += 1
         if phase & 1:
             qx = ex
@@ -151,23 +161,24 @@ def take(tilt, gait, counts, at, n, use_accel):
         # ---- steps (26 Hz, 1/8192 g): two poles, then peaks that stand out of the trough before them ----
         f1 += ((v << 4) - f1) * _SMOOTH >> 4
         f2 += (f1 - f2) * _SMOOTH >> 4
-        gait._age += 1
-        k = gait._ext
-        if gait._up:
-            if f2 > k:
-                gait._ext = f2
-                gait._ext_age = gait._age
-            elif f2 < k - gait._hysteresis:
-                gait._up = 0
-                gait._ext = f2
-                gait.candidate(k - gait._trough)
-        elif f2 < k:
-            gait._ext = f2
-        elif f2 > k + gait._hysteresis:
-            gait._up = 1
-            gait._trough = k
-            gait._ext = f2
-            gait._ext_age = gait._age
+        age += 1
+        if up:
+            if f2 > extreme:
+                extreme = f2
+                gait._ext_age = age
+            elif f2 < extreme - gait._hysteresis:
+                up = 0
+                gait._age = age
+                gait.candidate(extreme - gait._trough)
+                age = gait._age
+                extreme = f2
+        elif f2 < extreme:
+            extreme = f2
+        elif f2 > extreme + gait._hysteresis:
+            up = 1
+            gait._trough = extreme
+            extreme = f2
+            gait._ext_age = age
         if phase < 4:
             gait._pv = v
             continue
@@ -234,4 +245,7 @@ def take(tilt, gait, counts, at, n, use_accel):
         gait._pz = qz
         gait._f1 = f1
         gait._f2 = f2
+        gait._age = age
+        gait._up = up
+        gait._ext = extreme
     return n

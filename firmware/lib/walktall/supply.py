@@ -18,6 +18,8 @@ nothing at all, as it does after a reset: free fall for an eighth of a second is
 It reads no clock and no bus.
 """
 
+from array import array
+
 try:
     from micropython import const
 except ImportError:
@@ -66,12 +68,7 @@ class Supply:
         self._late_ms = 0
         self._rate_n = 0
         self._rate_ms = 0
-        self._ax = 0
-        self._ay = 0
-        self._az = 0
-        self._wx = 0
-        self._wy = 0
-        self._wz = 0
+        self._last = array("h", [0] * 6)
         self._same = 0
         self._ended = 0
         #: Stale samples in a row.
@@ -211,34 +208,35 @@ class Supply:
 
         :param counts: six a sample, as `walktall.hw.imu` has them: rate x, y, z, force x, y, z
         """
-        wx = self._wx
-        wy = self._wy
-        wz = self._wz
-        ax = self._ax
-        ay = self._ay
-        az = self._az
         same = self._same
         ended = self._ended
         believed = n
+        last = self._last
+        if not (
+            last[5] == counts[at + 5]
+            and last[4] == counts[at + 4]
+            and last[3] == counts[at + 3]
+            and last[2] == counts[at + 2]
+            and last[1] == counts[at + 1]
+            and last[0] == counts[at]
+        ):
+            same = -1
         for i in range(n):
-            if (
-                az == counts[at + 5]
-                and ay == counts[at + 4]
-                and ax == counts[at + 3]
-                and wx == counts[at]
-                and wy == counts[at + 1]
-                and wz == counts[at + 2]
+            # Each against the one before it; the first has just been looked at.
+            if i and not (
+                counts[at + 5] == counts[at - 1]
+                and counts[at + 4] == counts[at - 2]
+                and counts[at + 3] == counts[at - 3]
+                and counts[at + 2] == counts[at - 4]
+                and counts[at + 1] == counts[at - 5]
+                and counts[at] == counts[at - 6]
             ):
-                if same < STALE_SAMPLES:
-                    same += 1
-            else:
                 same = 0
-                wx = counts[at]
-                wy = counts[at + 1]
-                wz = counts[at + 2]
-                ax = counts[at + 3]
-                ay = counts[at + 4]
-                az = counts[at + 5]
+            elif same < STALE_SAMPLES:
+                same += 1
+            ax = counts[at + 3]
+            ay = counts[at + 4]
+            az = counts[at + 5]
             at += 6
             if _COUNT_MIN < ax < _COUNT_MAX and _COUNT_MIN < ay < _COUNT_MAX and _COUNT_MIN < az < _COUNT_MAX:
                 ended = 0
@@ -250,12 +248,8 @@ class Supply:
                 believed = i
                 break
             self.stale = 0
-        self._wx = wx
-        self._wy = wy
-        self._wz = wz
-        self._ax = ax
-        self._ay = ay
-        self._az = az
+        for i in range(6):
+            last[i] = counts[at - 6 + i]
         self._same = same
         self._ended = ended
         return believed

@@ -34,7 +34,8 @@ COMPILED = "compiled"
 class Engine:
     """A detection chain and the loop that feeds it.
 
-    ``make(settings)`` gives a ``Chain``; ``ready(counts)`` makes a block (n, 6) ready for ``burst``;
+    ``make(settings)`` gives a ``Chain``; ``ready(counts)`` makes a block (n, 6) in the order ax ay az gx gy gz ready
+    for ``burst``;
     ``burst(chain, block, begin, by_tick)`` feeds rows from ``begin`` on, up to the first that closes a second, or a
     tick with events in the ring (with ``by_tick``: any tick), and returns the next row and what was closed, 0 at the
     end of the block.
@@ -49,24 +50,36 @@ class Engine:
     rows: int
 
 
-def _burst(chain: Any, block: list[list[int]], begin: int, by_tick: bool) -> tuple[int, int]:
-    sample, ring = chain.sample, chain.ring
-    for at in range(begin, len(block)):
-        closed = sample(*block[at])
-        if closed:
+def _ready(counts: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Six counts a sample, end to end, as the FIFO has them: the gyroscope first."""
+    block = np.empty(counts.shape, dtype=np.int16)
+    block[:, :3] = counts[:, 3:]
+    block[:, 3:] = counts[:, :3]
+    return block.reshape(-1)
+
+
+def _ready_list(counts: NDArray[np.int16]) -> list[int]:
+    block: list[int] = _ready(counts).tolist()
+    return block
+
+
+def _burst(chain: Any, block: list[int], begin: int, by_tick: bool) -> tuple[int, int]:
+    burst, ring = chain.burst, chain.ring
+    at, left = 6 * begin, len(block) // 6 - begin
+    while left:
+        n = burst(block, at, left)
+        at += 6 * n
+        left -= n
+        if chain.closed:
             chain.buzz_request = 0
-            if by_tick or closed & 2 or len(ring):
-                return at + 1, closed
-    return len(block), 0
+            if by_tick or chain.closed & 2 or len(ring):
+                return at // 6, chain.closed
+    return at // 6, 0
 
 
 def pure(why: str = "asked for") -> Engine:
     """The chain in Python."""
-    return Engine(PURE, why, pure_chain.Chain, np.ndarray.tolist, _burst, 13 * 256)
-
-
-def _flat(counts: NDArray[np.int16]) -> NDArray[np.int16]:
-    return np.ascontiguousarray(counts, dtype=np.int16).reshape(-1)
+    return Engine(PURE, why, pure_chain.Chain, _ready_list, _burst, 13 * 256)
 
 
 def _note(folder: Path) -> dict[str, Any] | str:
@@ -101,7 +114,7 @@ def compiled(folder: Path = build.FOLDER) -> Engine | str:
     except ImportError as error:
         return f"the compiled modules cannot be loaded: {error}"
     why = f"Cython {note.get('cython')}"
-    return Engine(COMPILED, why, chain.Chain, _flat, loop.burst, 13 * 1024)
+    return Engine(COMPILED, why, chain.Chain, _ready, loop.burst, 13 * 1024)
 
 
 @functools.cache

@@ -30,11 +30,11 @@ from typing import Any
 FOLDER = Path(__file__).resolve().parent
 PACKAGE = "walktall_sim.twin"
 #: Compiled, in the order of their imports.
-MODULES = ("fixmath", "tilt", "gait", "events", "coach", "calibrate", "detector", "session", "chain")
+MODULES = ("fixmath", "tilt", "gait", "motion", "events", "coach", "calibrate", "detector", "session", "chain")
 OWN = "burst"
 BUILT = "built.json"
 # -fwrapv: an overflow, which promise 2 rules out, would wrap and not be undefined.
-FLAGS = ["-O2", "-fwrapv", "-g0", "-fno-semantic-interposition", "-Wno-unused-function", "-Wno-stringop-overflow"]
+FLAGS = ["-fwrapv", "-g0", "-fno-semantic-interposition", "-Wno-unused-function", "-Wno-stringop-overflow"]
 
 
 class BuildError(RuntimeError):
@@ -235,7 +235,9 @@ def _fold_constants(firmware: Path) -> Any:
 # --- building -------------------------------------------------------------------------------------------------------
 
 
-def build(target: Path = FOLDER, firmware: Path | None = None, *, quiet: bool = True) -> list[Path]:
+def build(
+    target: Path = FOLDER, firmware: Path | None = None, *, quiet: bool = True, optimise: str = "-O2"
+) -> list[Path]:
     """Compile into ``target``; the files made there.
 
     :raises BuildError: types and sources disagree, Cython or the C compiler is missing or fails
@@ -270,7 +272,9 @@ def build(target: Path = FOLDER, firmware: Path | None = None, *, quiet: bool = 
             os.chdir(folder)
             extensions = cythonize(
                 [
-                    setuptools.Extension(f"{PACKAGE}.{name}", [f"walktall_sim/twin/{file}"], extra_compile_args=FLAGS)
+                    setuptools.Extension(
+                        f"{PACKAGE}.{name}", [f"walktall_sim/twin/{file}"], extra_compile_args=[optimise, *FLAGS]
+                    )
                     for name, file in files.items()
                 ],
                 quiet=quiet,

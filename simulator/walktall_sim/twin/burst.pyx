@@ -3,23 +3,18 @@
 from walktall_sim.twin.chain cimport Chain
 
 
-def burst(Chain chain, const short[::1] counts, Py_ssize_t begin, bint by_tick):
-    """Feed rows ``begin ..`` of ``counts`` (6 n) to the chain, up to the first that the caller has to look at.
+def burst(Chain chain, const short[::1] counts, int begin, bint by_tick):
+    """Feed samples ``begin ..`` of ``counts`` (six each, as the FIFO has them) to the chain, up to the first that the
+    caller has to look at: one that closes a second, or a tick with events in the ring (with ``by_tick``: any tick).
 
-    That is one that closes a second or a tick with events in the ring (with ``by_tick``: any tick).
-
-    :returns: (rows taken so far, what the last of them closed: 0 only at the end of the block)
+    :returns: (samples taken so far, what the last of them closed: 0 only at the end of the block)
     """
-    cdef Py_ssize_t i, at
-    cdef Py_ssize_t n = counts.shape[0] // 6
-    cdef int closed
-    for i in range(begin, n):
-        at = 6 * i
-        closed = chain.sample(
-            counts[at], counts[at + 1], counts[at + 2], counts[at + 3], counts[at + 4], counts[at + 5]
-        )
-        if closed:
+    cdef int at = begin
+    cdef int n = <int>(counts.shape[0] // 6)
+    while at < n:
+        at += chain.burst(counts, 6 * at, n - at)
+        if chain.closed:
             chain.buzz_request = 0
-            if by_tick or closed & 2 or chain.ring._count:
-                return i + 1, closed
+            if by_tick or chain.closed & 2 or chain.ring._count:
+                return at, chain.closed
     return n, 0

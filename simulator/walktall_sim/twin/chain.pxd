@@ -7,6 +7,7 @@ from walktall_sim.twin cimport events as e
 from walktall_sim.twin.coach cimport Coach
 from walktall_sim.twin.detector cimport Detector, Fault
 from walktall_sim.twin.gait cimport Gait
+from walktall_sim.twin.motion cimport take
 from walktall_sim.twin.session cimport Session
 from walktall_sim.twin.tilt cimport Tilt
 
@@ -29,9 +30,12 @@ cdef class Chain:
     cdef public object rows
     cdef public unsigned char[::1] _votes
     cdef public int _in_tick, _ticks, _shaken, _tick_shaken, _settle, _walking, _since_buzz, _cadence
+    cdef public int closed
+    cdef public short[::1] _one
 
     cpdef void configure(self, settings) except *
     cpdef void _note(self) except *
+    cpdef int burst(self, const short[::1] counts, int at, int n) except? -1
     cpdef int sample(self, int ax, int ay, int az, int wx, int wy, int wz) except? -1
     cpdef int _tick(self) except? -1
     cpdef void begin(self) except *

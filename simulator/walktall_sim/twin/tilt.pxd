@@ -9,14 +9,12 @@ cdef class Tilt:
     cdef public int gx, gy, gz, ex, ey, ez
     cdef public int bias_x, bias_y, bias_z, rate_x, rate_y, rate_z
     cdef public int _wx, _wy, _wz, _shift, _young
-    cdef public int _tx, _ty, _tz, _sx, _sy, _sz, _n, _at
-    cdef public int[::1] _ring, _counts
+    cdef public int sum_x, sum_y, sum_z, _tx, _ty, _tz, _sx, _sy, _sz
 
     cpdef void restart(self) except *
     cpdef void seed(self, int ax, int ay, int az) except *
     cpdef void _renormalise(self) except *
-    cpdef void step(self, int ax, int ay, int az, int wx, int wy, int wz, int use_accel) except *
+    cpdef void grow(self, int ax, int ay, int az, int use_accel) except *
     cpdef void tick(self) except *
     cpdef void drop_tick(self) except *
     cpdef void loosen(self, int shift) except *
-    cpdef int mean(self, int axis, int ticks) except? -1

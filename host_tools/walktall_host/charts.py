@@ -34,7 +34,9 @@ _TICKS_MAX = 7
 
 
 def percent(part: float, whole: float) -> str:
-    """A position or a width along a chart."""
+    """A position or a width along a chart; nothing of nothing, as a clip with full counters may send it."""
+    if whole <= 0:
+        return "0%"
     return f"{100 * part / whole:.2f}".rstrip("0").rstrip(".") + "%"
 
 

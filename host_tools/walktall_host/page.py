@@ -189,10 +189,10 @@ def write(path: Path, text: str) -> None:
 
     :raises BadInput: it cannot be written there
     """
+    if path.is_dir():
+        raise BadInput(f"{path} is a folder: name a file")
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        if path.is_dir():
-            raise BadInput(f"{path} is a folder: name a file")
         try:
             with open(part, "x", encoding="utf-8", newline="\n") as file:
                 file.write(text)

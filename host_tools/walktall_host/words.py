@@ -73,8 +73,8 @@ def trace_remarks(session: Session, track: Track | None) -> list[str]:
     # A session's own seconds are counted by another clock: some may be more.
     if session["wear_s"] > track.length_s + max(5, session["wear_s"] // 50):
         remarks.append(
-            f"The trace reaches over {duration(track.length_s)} of {duration(session['wear_s'])} worn (the clip keeps its "
-            "latest hours only); the figures are of all of it."
+            f"The trace reaches over {duration(track.length_s)} of {duration(session['wear_s'])} worn (the clip keeps "
+            "its latest hours only); the figures are of all of it."
         )
     return remarks
 

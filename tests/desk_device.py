@@ -214,6 +214,10 @@ class DeskDevice:
             buf[k] = 0xA0 + k
         return 0
 
+    def wipe(self) -> None:
+        if self.trace is not None:
+            self.trace.wipe()
+
     def raw(self, minutes: int) -> int:
         if minutes > self.raw_most_min:
             return -1

@@ -1248,6 +1248,13 @@ class Device:
         values[19] = self._battery_mv
         self.link.push_live(values)
 
+    def wipe(self):
+        """The walker has given up all records: with them goes the session that runs, and the trace."""
+        if self.session.open:
+            self.session.forget()
+            self._wearing = True
+        self.trace.wipe()
+
     def raw(self, minutes):
         """Record counts as they are for so many minutes, 0: no longer; seconds it will be, -1 where it cannot be."""
         if not minutes:

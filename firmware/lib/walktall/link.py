@@ -23,8 +23,9 @@ The device hands itself in as ``handler``. It has
 ``mark()``                       a mark of discomfort
 ``maintenance()``                True when it restarts, and the drive changes hands
 ``trace``                        the second-by-second ring, or None: ``ring_id``, ``layout``, ``first_block``,
-                                 ``next_block``, ``capacity``, ``torn``, ``fault``, ``wiping``, ``wipe()`` and
+                                 ``next_block``, ``capacity``, ``torn``, ``fault``, ``wiping`` and
                                  ``read_into(block, offset, buf)``: bytes copied, 0 where the block cannot be read
+``wipe()``                       the records were given up: what was done second by second goes with them
 ``raw(minutes)``                 begins a raw recording (0 ends it); seconds left, -1 = refused
 ``raw_left_s()``                 seconds of raw recording left, 0 = none runs
 ===============================  ======================================================================================
@@ -614,8 +615,7 @@ class Link:
                 return
             self._fetching = False
             self._tracing = False
-            if handler.trace is not None:  # what the walker did second by second goes with the records
-                handler.trace.wipe()
+            handler.wipe()
             self._nonce_done = nonce
             handler.settings_changed()
             self._send_format(request_id, nonce)

@@ -64,8 +64,6 @@ class Ring:
             buf[i] = (block * 31 + offset + i) & 0xFF
         return n
 
-    def wipe(self):
-        self.wiping = True
 
 
 class Handler:
@@ -119,6 +117,9 @@ class Handler:
 
     def maintenance(self):
         return True
+
+    def wipe(self):
+        self.trace.wiping = True
 
     def raw(self, minutes):
         self.told.append("raw")

@@ -123,7 +123,8 @@ def record_of(walk: Sequence[Second], **values: int) -> dict[str, int]:
     answers = [mark[4] for second in walk for mark in second.marks if mark[1] == e.RECOVERED]
     runs = [0]
     for second in walk:
-        runs.append(runs[-1] + 1 if second.second_class == e.CLASS_GOOD else 0)
+        fault = e.CLASS_FORWARD <= second.second_class <= e.CLASS_SIDE
+        runs.append(0 if fault else runs[-1] + (second.second_class == e.CLASS_GOOD))
     fields |= {
         "boot": 1,
         "wear_s": len(walk),

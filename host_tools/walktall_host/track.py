@@ -31,6 +31,7 @@ IGNORED = "not answered"
 UNDECIDED = "undecided"
 
 _JUDGED = range(events.CLASS_GOOD, events.CLASS_SIDE + 1)
+_FAULTS = range(events.CLASS_FORWARD, events.CLASS_SIDE + 1)
 # More columns than a wide screen shows are of no use to anybody.
 _COLUMNS_MAX = 600
 # After a restart nobody knows how long the clip was off: a gap of this width stands for it.
@@ -148,7 +149,8 @@ class Track:
     buzzes: list[Buzz]
     happenings: list[Happening]
     histogram: Histogram
-    #: Begin and end of the longest run of good seconds of walking, in seconds of the walk; None where there is none.
+    #: Begin and end of the longest run of good seconds that no fault broke, in seconds of the walk; seconds left out
+    #: may lie in between. None where there is none.
     longest_good: tuple[int, int] | None
 
     @property
@@ -252,8 +254,22 @@ def _runs(seconds: Iterable[tuple[int, int]]) -> list[tuple[int, int, int]]:
 
 
 def _longest_good(runs: Sequence[tuple[int, int, int]]) -> tuple[int, int] | None:
-    good = [(begin, end) for begin, end, value in runs if value == events.CLASS_GOOD]
-    return max(good, key=lambda run: run[1] - run[0], default=None)
+    """By the firmware's own rule (session.Session.second): a fault ends a stretch, a second left out neither adds nor
+    ends. Missing seconds end it: what happened in them nobody knows."""
+    best_s = good_s = 0
+    found: tuple[int, int] | None = None
+    first = last = 0
+    for begin, end, value in runs:
+        if begin != last or value in _FAULTS:
+            good_s = 0
+        last = end
+        if value == events.CLASS_GOOD:
+            if not good_s:
+                first = begin
+            good_s += end - begin
+            if good_s > best_s:
+                best_s, found = good_s, (first, end)
+    return found
 
 
 def _marks(timed: Sequence[tuple[int, "Row"]]) -> Iterator[tuple[float, "Row", int, int, int, int]]:

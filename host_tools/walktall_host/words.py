@@ -94,7 +94,7 @@ def longest_words(track: Track) -> str:
     if track.longest_good is None:
         return ""
     begin, end = track.longest_good
-    return f"from {clock(begin)} to {clock(end)}"
+    return f"between {clock(begin)} and {clock(end)}"
 
 
 def pace_words(bands: Sequence[Band]) -> str:

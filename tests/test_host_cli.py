@@ -311,9 +311,13 @@ def test_alone_it_says_what_to_do_next(
     monkeypatch.setattr(cli, "default_path", lambda: path)
     status, out, _ = run(capsys)
     assert status == 0
-    assert "Plug it in" in out
-    run(capsys, "download", "--port", clip[1])
-    assert "3 sessions in the store" in run(capsys)[1]
+    assert "No clip found: plug it in" in out
+    monkeypatch.setenv("WALKTALL_PORT", clip[1])
+    assert re.search(r"3 sessions to fetch, its clock is not set\. Next: walktall download", run(capsys)[1])
+    run(capsys, "download")
+    status, out, _ = run(capsys)
+    assert "3 sessions in the store" in out
+    assert "nothing new, it does not know your upright. Next: walktall calibrate" in out
 
 
 def test_the_version_is_the_firmwares_own(capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,7 +58,7 @@ def test_a_change_is_told_in_words_and_kept(clip: tuple[Keeping, str], capsys: p
     desk, port = clip
     status, out, _ = run(capsys, "settings", "set", "on_deg=8", "off_deg=5", "mode=desk", "--port", port)
     assert status == 0
-    assert "on_deg: 12 deg -> 8 deg: forward: a fault begins beyond this" in out
+    assert "on_deg: 12 deg -> 8 deg: it is stricter: a forward fault begins beyond 8°, before beyond 12°" in out
     assert "mode: walk -> desk" in out
     assert out.splitlines()[-1] == "Kept on the clip. You can unplug it."
     again = Desk(desk.banks)

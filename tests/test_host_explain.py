@@ -289,3 +289,31 @@ def test_a_traced_walk_as_fit_has_its_seconds(path: Path, tmp_path: Path, capsys
         told = own(messages, record)
         assert told["pitch"] == pytest.approx(sum(row.pitch_cdeg) / 400)
         assert told["posture"] == events.CLASS_NAMES[row.second_class][:11]
+
+
+def test_a_buzz_of_which_too_little_is_known_is_listed_and_not_explained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a long walk whose beginning was overwritten: judged again from where the settings stand."""
+    long = walked(plan="stand:8,walk:50,lean 18:14,walk:600,lean 18:16,walk:400,lean 18:16,walk:30", seed=6)
+    read = [retrace.read(raw) for raw in long.blocks]
+    told = [place for place, block in enumerate(read) if block.settings is not None]
+    assert len(told) > 1 and len(long.buzzes) >= 3
+    path = tmp_path / "s.sqlite3"
+    with Store(path) as store:
+        long.keep(store, without=tuple(range(3)))
+    _, out, _ = run(capsys, "explain", "--store", path, "--json")
+    found = json.loads(out)["buzzes"]
+    before: list[bool] = []
+    for buzz in found:
+        status, out, err = run(capsys, "explain", buzz["buzz"], "--store", path, "--json")
+        before.append(status == 2)
+        if status == 2:
+            assert "cannot be explained: too much of the trace before it is not here" in one_line(err)
+        else:
+            assert status == 0
+            at = next(each for each in json.loads(out)["seconds"] if each["from_buzz_s"] == 0)
+            assert at["active"]
+            assert at["hold_s"] >= 10
+    assert before == sorted(before, reverse=True)
+    assert {True, False} == set(before)

@@ -61,9 +61,9 @@ class Telling(Desk):
 
     def poll(self, times: int = 1) -> None:
         super().poll(times)
-        if self.link.live and self.now_ms % self.apart == 0:
-            if self.link.push_live(list(self.moment().values())):
-                self.tick += 1
+        wanted = self.link.live and self.now_ms % self.apart == 0
+        if wanted and self.link.push_live(list(self.moment().values())):
+            self.tick += 1
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from .store import Session, Store
 from .terminal import safe
 from .track import ANSWER_LIMIT_S
 
+_FAULTS = (events.FORWARD, events.BACK, events.SIDE)
+
 
 @dataclass(frozen=True)
 class Buzz:
@@ -24,7 +26,7 @@ class Buzz:
     session: Session
     #: From 1, in its session.
     number: int
-    #: Second of the walk, as ``retrace`` counts those that the trace has, and the quarter in it.
+    #: Second of the walk, as ``retrace`` counts those that it judges, and the quarter in it; negative: before them.
     second: int
     tick: int
     uptime_s: int
@@ -77,7 +79,7 @@ def buzzes_in(session: Session, blocks: Sequence[retrace.Block]) -> list[Buzz]:
     for at, (second, uptime_s, mark) in enumerate(marks):
         if mark.code == events.FAULT_BEGIN:
             counts[mark.fault] = 0
-        if mark.code != events.BUZZ:
+        if mark.code != events.BUZZ or mark.fault not in _FAULTS:
             continue
         counts[mark.fault] = counts.get(mark.fault, 0) + 1
         quarter = events.TICKS_PER_S * second + mark.tick
@@ -110,7 +112,12 @@ def buzzes_in(session: Session, blocks: Sequence[retrace.Block]) -> list[Buzz]:
 
 def _marks(blocks: Sequence[retrace.Block]) -> Iterator[tuple[int, int, retrace.Mark]]:
     """(second of the walk, uptime, mark) of every event, in order; seconds as ``retrace.judge_again`` counts them."""
+    # Judging again begins at the first block that tells the settings; what lies before it counts backward.
     second = 0
+    for block in blocks:
+        if block.settings is not None:
+            break
+        second -= sum(bool(row.second_class) for row in block.rows)
     for block in blocks:
         for row in block.rows:
             for mark in row.marks:

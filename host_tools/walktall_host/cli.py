@@ -49,7 +49,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit status: 0 fine, 2 wrong use or bad input, 3 no clip, 4 transfer failed, 130 cancelled.",
+    epilog="Exit status: 0 fine, 1 a check failed, 2 wrong use or input, 3 no clip, 4 transfer failed, 130 cancelled.",
 )
 # What typer raises for wrong use: click's class, or typer's own copy of it in later versions.
 _UsageError = typer.BadParameter.__mro__[1]
@@ -93,13 +93,14 @@ def _next_step(values: dict[str, str]) -> None:
 
     store = Path(os.environ.get(STORE_VARIABLE) or values.get("store") or default_path())
     port = os.environ.get("WALKTALL_PORT") or values.get("port")
-    try:
-        for clip in each_clip(port, None, _tell_trouble):
-            print(_clip_line(clip.hello, safe(clip.port)))
-    except NoDevice as fault:
-        print(f"{str(fault)[:1].upper()}{str(fault)[1:]}.")
     with _reading(store) as opened:
         sessions = dates.in_order(opened.sessions())
+    known = {session.device_id for session in sessions}
+    try:
+        for clip in each_clip(port, None, _tell_trouble):
+            print(_clip_line(clip.hello, safe(clip.port), clip.hello.device_id in known))
+    except NoDevice as fault:
+        print(f"{str(fault)[:1].upper()}{str(fault)[1:]}.")
     if sessions:
         last = reports.begin_text(sessions[-1]).strip()
         print(f"{count(len(sessions), 'session')} in the store, the last one {last}: 'walktall report' shows it.")
@@ -108,9 +109,13 @@ def _next_step(values: dict[str, str]) -> None:
     print("All commands: walktall --help")
 
 
-def _clip_line(hello: Hello, port: str) -> str:
-    """What a clip that is plugged in needs first."""
-    new = hello.number("unacknowledged")
+def _clip_line(hello: Hello, port: str, known: bool) -> str:
+    """What a clip that is plugged in needs first.
+
+    :param known: sessions of it are here
+    """
+    # What another computer has acknowledged this one may still lack.
+    new = hello.number("unacknowledged" if known else "sessions")
     told = [count(new, "session") + " to fetch" if new else "nothing new"]
     if not hello.number("utc_s"):
         told.append("its clock is not set")

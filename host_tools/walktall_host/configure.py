@@ -22,6 +22,7 @@ from .errors import BadInput, NoAnswer, WalktallError
 from .options import Device, Json, Port, Quiet, note
 from .ports import one_clip
 from .report import calibration_words
+from .settings_words import effect
 from .terminal import duration, out, safe, write, write_json
 
 app = typer.Typer(help="Show and change a clip's settings.", rich_markup_mode="rich", no_args_is_help=False)
@@ -186,7 +187,8 @@ def _tell_changes(before: dict[int, int], after: dict[int, int], quiet: bool) ->
         if index < len(settings.SETTINGS):
             name = settings.SETTINGS[index][0]
             old = _shown(index, before[index]) if index in before else "not known"
-            print(f"{name}: {old} -> {_shown(index, after[index])}: {meanings.SETTINGS[name]}")
+            means = effect(index, before[index], after[index]) if index in before else ""
+            print(f"{name}: {old} -> {_shown(index, after[index])}: {means or meanings.SETTINGS[name]}")
 
 
 def _wait_until_kept(client: Client, quiet: bool, monotonic: Callable[[], float] = time.monotonic) -> None:

@@ -15,6 +15,7 @@ from walktall import events, retrace
 
 from . import dates, textplot, trace
 from .buzzes import Buzz, buzz_keys, buzzes_of, judged_again, named
+from .errors import BadInput
 from .figures import UNCERTAINTY_DEG
 from .options import Device, Json, Quiet, StorePath, note
 from .report import begin_text
@@ -104,6 +105,9 @@ def explained(store: Store, buzz: Buzz, before_s: int, after_s: int = _AFTER_S) 
 
     again = judged_again(blocks, watch=watch)
     confirmed = (buzz.second, buzz.tick, buzz.fault) in buzz_keys(again.events)
+    if not any(second.number == buzz.second for second in kept) or not (confirmed or again.exact):
+        # Figures of a detector that began too late would be made up.
+        raise BadInput(f"{buzz.name} cannot be explained: too much of the trace before it is not here")
     before = [each for each in buzzes_of(store, buzz.session) if each.number == buzz.number - 1]
     return Explained(buzz, kept, confirmed, bool(again.exact), int(again.missing_s), before[0] if before else None)
 
@@ -141,10 +145,7 @@ def sentences(told: Explained) -> list[str]:
     found.append(_outcome(buzz, off_deg))
     found.append(f"Angles hold to about ±{UNCERTAINTY_DEG}°: this close to a limit, which side of it is chance.")
     if not told.confirmed:
-        found.append(
-            "Judged again from this trace it does not buzz at this very moment"
-            + (": the beginning of the walk is not here." if not told.exact else ".")
-        )
+        found.append("Judged again it does not buzz at this very moment: another firmware judged it then.")
     elif not told.exact:
         found.append(f"{told.missing_s} s of the walk before it are missing: the timer is as far as they are known.")
     return found

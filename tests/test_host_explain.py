@@ -317,3 +317,24 @@ def test_a_buzz_of_which_too_little_is_known_is_listed_and_not_explained(
             assert at["hold_s"] >= 10
     assert before == sorted(before, reverse=True)
     assert {True, False} == set(before)
+
+
+def test_the_case_of_a_wrong_buzz_is_judged_by_the_simulator(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As it stands it fails, for the detector still buzzes there; with a remedy it passes."""
+    import subprocess
+    import sys
+
+    assert run(capsys, "export", "--case", "2.1", "--out", tmp_path, "--store", path)[0] == 0
+    suite = tmp_path / "case-2.1.toml"
+
+    def check() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "walktall_sim", "check", str(suite)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    failed = check()
+    assert failed.returncode == 1, failed.stderr
+    assert "wrong buzz 2.1" in failed.stdout
+    suite.write_text(suite.read_text() + "settings = { hold_s = 60 }\n")
+    assert check().returncode == 0, check().stdout

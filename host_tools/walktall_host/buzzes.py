@@ -148,6 +148,8 @@ def named(store: Store, sessions: Sequence[Session], name: str) -> Buzz:
 
 def _why_none(store: Store, session: Session) -> str:
     told = trace.told_of(store, session)
+    if told.unread:
+        return "this version cannot read its trace: upgrade"
     if not told.seconds:
         return "no trace of it is here"
     return f"{told.missing_s} s of it are missing" if told.missing_s else "it did not buzz"

@@ -8,7 +8,9 @@ anew within seconds. When that has happened five times without ten good minutes 
 restart does not mend: it goes on trying once a minute, and writes nothing to flash.
 """
 
+import gc
 import os
+import sys
 import time
 
 import board
@@ -361,12 +363,26 @@ def _make_device(profile, motor, shared, retained, maintenance):
     return device
 
 
+def _let_go():
+    """The sensor runs: what was needed to get there makes room, 15 KiB of heap."""
+    global boards
+    from walktall.hw import let_go
+
+    boards = None  # type: ignore[assignment]
+    let_go(sys.modules, "adafruit_lsm6ds", "adafruit_register", "walktall.boards")
+    gc.collect()
+
+
 def _run(device, retained, watchdog):
     """Turn by turn, until a restart into maintenance, or out of it, is asked for."""
     well_s = device.uptime_s() + _WELL_S
     restart_at = None
+    settled = False
     while True:
         device.poll()
+        if device.sensor_ok and not settled:
+            settled = True
+            _let_go()
         watchdog.feed()
         wait_ms = device.wait_ms()
         if wait_ms:

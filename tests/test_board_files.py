@@ -285,8 +285,12 @@ class Desk:
         made["os"] = types.SimpleNamespace(
             getenv=self.env.get,
             mkdir=self._mkdir,
+            stat=lambda path: self._inside(path).stat(),
+            statvfs=lambda path: (512, 512, 4000, 2000, 2000, 0, 0, 0, 0, 255),
             urandom=lambda n: bytes(range(n)),
         )
+        # A copy: what the program lets go of, these tests still need.
+        made["sys"] = types.SimpleNamespace(modules=dict(sys.modules))
         self.modules = made
 
     def _sleep(self, seconds: float) -> None:
@@ -400,6 +404,10 @@ def test_the_program_starts_walks_and_stays_quiet(desk: Callable[..., Desk], boa
     assert len(leds) == (3 if board_id == XIAO else 1)
     assert any(len(set(levels)) == 2 for levels in leds)  # it blinks: no upright is known
     assert not Retained(one.memory).crashes
+    # What was needed to get there has made room.
+    gone = {"walktall.boards", "adafruit_lsm6ds", "adafruit_lsm6ds.lsm6ds3trc", "adafruit_register.i2c_bits"}
+    assert gone <= set(sys.modules) and not gone & set(one.modules["sys"].modules)
+    assert "walktall.device" in one.modules["sys"].modules
 
 
 def test_the_file_bank_lies_in_a_folder_and_only_it_is_written(desk: Callable[..., Desk]) -> None:

@@ -6,6 +6,7 @@ and the name of what was done. The last line tells of the names (qstr) that all 
 """
 
 import gc
+import sys
 
 import micropython
 
@@ -14,8 +15,11 @@ from parts import Bank, Clock, Motor, NoPort, no_sleep, some_bytes
 # In the order that each module is compiled by its own step: nobody imports what has not been there.
 MODULES = (
     "events ticks fixmath retained boards hw hw.motor hw.banks hw.power hw.light hw.wallclock hw.imu "
-    "packing limits slots frames tilt gait calibrate buttons supply coach detector buzz session chain journal link device"
+    "packing limits slots frames tilt gait calibrate buttons supply coach detector buzz session chain journal link "
+    "device"
 ).split()
+
+LET_GO = ("adafruit_lsm6ds", "adafruit_register", "walktall.boards")
 
 
 class Nobody:
@@ -65,6 +69,9 @@ def step():
         micropython.qstr_info()
     elif name == "device made":
         make(kept)
+    elif name == "let go":
+        # As `code.py` does once the sensor runs.
+        sys.modules["walktall.hw"].let_go(sys.modules, *LET_GO)
     elif name != "nothing":
         __import__("walktall." + name)
     peak = gc.mem_alloc()
@@ -74,4 +81,4 @@ def step():
 banks = (Bank(), Bank())
 kept = []
 state = [0, 0]
-names = ["nothing"] + MODULES + ["bus_device", "driver", "device made", "selftest", "nothing"]
+names = ["nothing"] + MODULES + ["bus_device", "driver", "device made", "let go", "selftest", "nothing"]

@@ -9,6 +9,7 @@ import gc
 from array import array
 
 import js
+from adafruit_lsm6ds.lsm6ds3trc import LSM6DS3TRC
 from kit import fifo, samples
 from parts import Bank, Clock, Motor, NoPort, no_sleep, some_bytes
 from walktall import events
@@ -92,7 +93,7 @@ def make_chain():
 bus = ReadyBus()
 imu = Imu(lambda: bus, sleep=no_sleep)
 imu.start()
-driver = imu.driver
+driver = LSM6DS3TRC(bus)
 register = bytearray(1)
 status = bytearray(4)
 words = array("h", bytes(12 * BURST))

@@ -1,8 +1,9 @@
 """Motion sensor: raw counts from the FIFO of an LSM6DS3TR-C or an LSM6DSOX, at 52 Hz, +-4 g, +-500 dps.
 
-Adafruit's driver identifies and configures the chip. What it lacks is here: block data update (it writes the wrong
-bit), the FIFO, raw counts, a bound on its wait for the reset, and a way to see that the chip has quietly lost its
-settings.
+Adafruit's driver identifies and configures the chip at the first start. What it lacks is here: block data update (it
+writes the wrong bit), the FIFO, raw counts, a bound on its wait for the reset, and a way to see that the chip has
+quietly lost its settings. Once the chip is known, a restart writes the same registers by itself, so that the driver's
+modules can be let go (`walktall.hw.let_go`): they take 12 KiB of heap.
 
 ``drain()`` fills ``counts`` with up to ``MAX_SAMPLES`` samples in the order gx gy gz ax ay az and allocates nothing;
 call it again until it returns 0. It does not know what time it is: how many samples are missing after ``overrun`` is
@@ -82,9 +83,9 @@ class Imu:
         self._sleep = sleep
         self._drivers = drivers
         self._bus = None
-        self._device = None
-        self.driver = None
         self.who_am_i = 0
+        #: True when the driver has configured this chip once: it is no longer needed.
+        self.known = False
         # One more than is handed out: half a sample may wait behind the last whole one.
         self.counts = array("h", bytes(2 * 6 * (MAX_SAMPLES + 1)))
         self.max_samples = MAX_SAMPLES
@@ -97,7 +98,7 @@ class Imu:
         self._two = bytearray(2)
         self._status = bytearray(4)
         self._control = bytearray(5)
-        self._words = None  # the OX's tagged words
+        self._words = bytearray()  # the OX's tagged words
         # Half a sample of the OX waiting for its other half, with its time slot.
         self._slot_gyro = _NONE
         self._slot_accel = _NONE
@@ -115,18 +116,20 @@ class Imu:
             self._power.value = True
             self._sleep(0.05)
         self._bus = self._open_bus()
-        self.who_am_i = self._probe()
-        cls = self._driver_class(self.who_am_i)
-        self.driver = cls(self._bus, self._address)
-        self._device = self.driver.i2c_device
-        self._configure()
+        try:
+            who_am_i = self._probe()
+            if who_am_i != self.who_am_i:
+                self.known = False
+                self.who_am_i = who_am_i
+            self._configure()
+        except (OSError, RuntimeError, ValueError):
+            self.stop()
+            raise
 
     def stop(self):
         """Close the bus and forget the chip. Safe at any time."""
         bus = self._bus
         self._bus = None
-        self._device = None
-        self.driver = None
         if bus is not None:
             try:
                 bus.unlock()
@@ -140,7 +143,7 @@ class Imu:
         :raises OSError: the chip does not answer
         """
         try:
-            if self._power is None and self._device is not None:
+            if self._power is None and self._bus is not None:
                 self._write(_CTRL1_XL, 0)
                 self._write(_CTRL2_G, 0)
         finally:
@@ -200,18 +203,24 @@ class Imu:
         return LSM6DSOX
 
     def _configure(self):
-        driver = self.driver
         self._tagged = self.who_am_i == _ID_SOX
-        if self._tagged and self._words is None:
+        if self._tagged and not self._words:
             self._words = bytearray(14 * MAX_SAMPLES)
-        # Adafruit's codes: rate 3 = 52 Hz, accelerometer range 2 = 4 g, gyroscope range 1 = 500 dps.
-        driver.accelerometer_range = 2
-        driver.gyro_range = 1
-        driver.accelerometer_data_rate = 3
-        driver.gyro_data_rate = 3
+        if self.known:
+            self._write(_CTRL1_XL, _CTRL1)
+            self._write(_CTRL2_G, _CTRL2)
+            self._sleep(0.1)  # the gyroscope's turn-on time is 70 ms (datasheet, table 3)
+        else:
+            driver = self._driver_class(self.who_am_i)(self._bus, self._address)
+            # Adafruit's codes: rate 3 = 52 Hz, accelerometer range 2 = 4 g, gyroscope range 1 = 500 dps.
+            driver.accelerometer_range = 2
+            driver.gyro_range = 1
+            driver.accelerometer_data_rate = 3
+            driver.gyro_data_rate = 3
         # The driver means to set BDU; whatever it wrote, this is the whole register.
         self._write(_CTRL3_C, _CTRL3)
         self.restart_fifo()
+        self.known = True
 
     def restart_fifo(self):
         """Empty the FIFO and let it run in continuous mode.
@@ -270,27 +279,29 @@ class Imu:
         CircuitPython counts in elements where an array has wider ones (shared-bindings/busio/I2C.c: "Compute bounds in
         terms of elements, not bytes", since 8.0).
         """
-        if self._device is None:
+        bus = self._bus
+        if bus is None:
             raise OSError(19)  # ENODEV: not started
         self._reg[0] = register
-        if not self._bus.try_lock():
+        if not bus.try_lock():
             raise OSError(16)  # EBUSY
         try:
-            self._device.write_then_readinto(self._reg, buf, in_end=n)
+            bus.writeto_then_readfrom(self._address, self._reg, buf, in_end=n)
         finally:
-            self._bus.unlock()
+            bus.unlock()
 
     def _write(self, register, value):
-        if self._device is None:
+        bus = self._bus
+        if bus is None:
             raise OSError(19)  # ENODEV
         self._two[0] = register
         self._two[1] = value
-        if not self._bus.try_lock():
+        if not bus.try_lock():
             raise OSError(16)  # EBUSY
         try:
-            self._device.write(self._two)
+            bus.writeto(self._address, self._two)
         finally:
-            self._bus.unlock()
+            bus.unlock()
 
     # LSM6DS3TR-C.
 

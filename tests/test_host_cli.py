@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from walktall import __version__, wire
+from walktall import __version__, records, wire
 from walktall_host import cli, ports
 from walktall_host.cli import app, main
 
@@ -471,3 +471,33 @@ def test_dates_of_the_report_follow_the_zone_of_the_computer(clip: tuple[Desk, s
             [*WALKTALL, "report"], env=environment(path, TZ=zone), capture_output=True, text=True, timeout=30
         )
         assert f"1 March 2026, {time_} to" in process.stdout
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"battery_mv": 3400}, "the battery is low"),
+        ({"errors": 3, "last_error": "imu: OSError"}, "something went wrong in it (imu: OSError): it went on"),
+        ({"fw_version": 1}, "its firmware is older than this tool"),
+        ({"utc_s": 0}, "its clock is not set"),
+        ({"utc_s": 1000}, "slow: 'walktall download' sets it"),
+        ({"flags": 0}, "it does not know your upright"),
+        ({"flags": wire.HF_CALIBRATED | wire.HF_TRACE_FAULT}, "its trace cannot be written"),
+        ({"flags": wire.HF_CALIBRATED | wire.HF_MAINTENANCE}, "'walktall install' gives it back"),
+        ({"flags": wire.HF_CALIBRATED | wire.HF_SENSOR_FAULT}, "its motion sensor does not answer"),
+        ({"unacknowledged": 40, "capacity": 41}, "nearly full"),
+    ],
+)
+def test_info_warns_of_what_the_walker_should_do_something_about(told: dict[str, int | str], words: str) -> None:
+    from tests.test_host_store import hello_of
+
+    well: dict[str, int | bytes | str] = {
+        "flags": wire.HF_CALIBRATED,
+        "utc_s": int(time.time()) - records.EPOCH_UNIX_S,
+        "fw_version": records.version_number(),
+        "battery_mv": 4000,
+        "capacity": 41,
+    }
+    assert cli._warnings(hello_of(**well)) == []
+    (warning,) = cli._warnings(hello_of(**{**well, **told}))
+    assert words in warning

@@ -237,6 +237,9 @@ def test_a_full_drive_is_refused_before_anything_is_touched(
     assert (status, out) == (2, "")
     assert "KiB more are needed and 100 KiB are free" in one_line(err)
     assert holds(root) == before
+    (root / "data").mkdir()
+    (root / "data" / "trace.bin").write_bytes(bytes(512))
+    assert "or data/trace.bin once it is downloaded" in one_line(run(capsys, "install", root)[2])
     # What is replaced makes its own room.
     monkeypatch.setattr(volumes, "free_bytes", lambda root: 10**9)
     run(capsys, "install", root, "--quiet")

@@ -242,6 +242,11 @@ def _info_lines(hello: Hello, port: str) -> list[Table]:
         "memory",
         f"{number('sessions')} of {number('capacity')} sessions, {number('unacknowledged')} not yet downloaded",
     )
+    if number("trace_capacity"):
+        blocks = max(0, number("trace_next") - number("trace_first"))
+        row("trace", f"{blocks} of {number('trace_capacity')} blocks, up to a minute of wear each; the oldest go first")
+    if number("drive_kib"):
+        row("drive", f"{number('drive_free_kib')} of {number('drive_kib')} KiB free")
     row("calibration", _calibration_words(hello))
     row("clock", _clock_words(hello))
     row("running", f"{duration(number('uptime_s'))}, its boot {number('boot')}")
@@ -284,6 +289,12 @@ def _warnings(hello: Hello) -> list[str]:
         found.append("the battery is low: charge it before the next walk")
     if number("capacity") and 10 * number("unacknowledged") >= 8 * number("capacity"):
         found.append("its memory is nearly full of sessions that are not downloaded: walktall download")
+    if not hello.has(wire.HF_CALIBRATED):
+        found.append("it does not know your upright and cannot judge: put it on, stand tall, press twice")
+    if not number("utc_s"):
+        found.append("its clock is not set: 'walktall download' sets it")
+    if number("errors"):
+        found.append(f"something went wrong in it ({hello.text('last_error') or 'it does not say what'}): it went on")
     if number("utc_s") and abs(_now_utc_s() - number("utc_s")) > _CLOCK_OFF_S:
         off_s = number("utc_s") - _now_utc_s()
         found.append(
@@ -291,6 +302,8 @@ def _warnings(hello: Hello) -> list[str]:
         )
     when(wire.HF_SENSOR_FAULT, "its motion sensor does not answer: nothing is judged until it does")
     when(wire.HF_STORE_FAULT, "its last write did not read back: download now, and tell the maker")
+    when(wire.HF_TRACE_FAULT, "its trace cannot be written: walks are counted, and nothing tells them second by second")
+    when(wire.HF_MAINTENANCE, "its drive is this computer's: 'walktall install' gives it back, and so does a reset")
     when(wire.HF_READ_ONLY, "its memory is of a later firmware: it records nothing until its firmware is upgraded")
     when(wire.HF_FORMATTED, "it started with an empty memory: it is new, or its memory could not be read")
     when(wire.HF_BANK_LOST, "one of its two memory banks could not be read when it started; the other one served")
@@ -298,7 +311,9 @@ def _warnings(hello: Hello) -> list[str]:
     if number("dropped_unacked"):
         found.append(f"it was full and lost {count(number('dropped_unacked'), 'session')} before a download")
     if number("fw_version") < records.version_number():
-        found.append(f"its firmware is older than this tool ({version_text(records.version_number())})")
+        found.append(
+            f"its firmware is older than this tool ({version_text(records.version_number())}): walktall install"
+        )
     return found
 
 

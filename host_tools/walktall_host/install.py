@@ -31,6 +31,8 @@ DRIVE_WITHIN_S = 60.0
 #: ... and until the clip answers again after its drive was taken back.
 BACK_WITHIN_S = 30.0
 _POLL_S = 0.5
+#: The clip's own ring of seconds, by far its largest file.
+_TRACE = "data/trace.bin"
 # What the first lines of our own code.py say, and what CircuitPython itself puts there.
 _OUR_CODE = b"Walktall"
 _EMPTY_CODE = re.compile(rb"\s*print\(['\"]Hello World!['\"]\)\s*\Z")
@@ -128,9 +130,10 @@ def check_room(root: Path, files: Files, plan: Plan) -> None:
     needed += len(folders) * cluster
     free = volumes.free_bytes(root)
     if needed > free:
+        trace = "" if not (root / _TRACE).is_file() else f", or {_TRACE} once it is downloaded (the clip makes it anew)"
         raise BadInput(
             f"the drive is full: {-(-needed // 1024)} KiB more are needed and {free // 1024} KiB are free; "
-            "remove what is not Walktall's (nothing was changed)"
+            f"remove what is not Walktall's{trace}; nothing was changed"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 import zipfile
 import zlib
@@ -373,3 +374,19 @@ def test_replay_and_suites_take_them_as_any_recording(tmp_path: Path, capsys: py
     capsys.readouterr()
     assert run(["check", str(suite)]) == 2
     assert f"{suite}:3: " in capsys.readouterr().err
+
+
+def test_the_document_names_every_key_of_a_map_and_its_example_works(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "simulator.md").read_text()
+    section = page.split("### Other people's forms\n")[1].split("\n### ")[0]
+    for key in formats.COLUMN_KEYS:
+        assert f"`{key}`" in section or key in formats.AXES, key
+    for choices in formats.CHOICES.values():
+        for choice in choices:
+            assert f"`{choice}`" in section, choice
+    (example,) = re.findall(r'--columns "(.*?)"', section)
+    rows = made()
+    values = (rows[:, 0], -rows[:, 1] / G, *(rows[:, 2:4] / G).T, *np.degrees(rows[:, 4:]).T)
+    path = tmp_path / "lab.csv"
+    path.write_text(table("Zeit;AX;AY;AZ;GX;GY;GZ", *values, sep=";"))
+    assert np.allclose(read(path, example), rows, atol=1e-6)

@@ -219,9 +219,13 @@ def _busy(what: str) -> Iterator[None]:
 
 
 def _show_json(line: Line) -> None:
+    print(_dumps(line), flush=True)
+
+
+def _dumps(line: Line) -> str:
     from walktall_sim.replay import dumps
 
-    print(dumps(line), flush=True)
+    return dumps(line)
 
 
 _COLOUR = {"buzz": "bold red", "fault_begin": "yellow", "recovered": "green", "gap": "magenta", "slip": "magenta"}
@@ -674,18 +678,59 @@ def _show_sweep(rows: Sequence[dict[str, Any]]) -> None:
 # --- info ---------------------------------------------------------------------------------------------------------
 
 
-@app.command(epilog="Example: walktall-sim info walk.csv")
+@app.command(epilog="Example: walktall-sim info walk.csv --plot walk.svg")
 def info(
-    recording: _RECORDING,
+    recording: Annotated[
+        Path | None, typer.Argument(metavar="[RECORDING]", help="A recording; none: this installation.")
+    ] = None,
+    columns: _COLUMNS = None,
+    trial: _TRIAL = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Also draw both sensors and the gaps (.svg or .png).")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line, one for each trial.")] = False,
 ) -> None:
-    """Say what is in a recording: rate, gaps, length, and which way gravity points in the first 2 s."""
-    from walktall_sim import describe
-    from walktall_sim.replay import dumps
+    """Say what is in a recording: rate, gaps, length, saturation, gravity, and how the sensor seems to sit.
 
+    Without one, say which version this is, and whether the fast path runs Python or the compiled twin.
+    """
+    if recording is None:
+        from walktall import __version__
+
+        from walktall_sim import engine
+
+        if columns or trial or plot:
+            raise UsageError("these options are about a recording; name one")
+        line = {"version": __version__, "fast_path": engine.select().name, "why": engine.describe()}
+        print(_dumps(line) if json else f"walktall-sim {__version__}; {line['why']}", flush=True)
+        return
     with _input_errors():
-        for line in describe.trials(recording):
+        from walktall_sim import describe
+        from walktall_sim.formats import parse_columns
+        from walktall_sim.replay import dumps
+
+        known = None if columns is None else parse_columns(columns)
+        kind = ""
+        if plot is not None:
+            from walktall_sim import plot as pictures
+
+            kind = pictures.kind_of(plot)
+        found = 0
+        for line in describe.trials(recording, known):
+            if trial is not None and trial not in (line["trial"], str(line.get("index"))):
+                continue
+            found += 1
             print(dumps(line) if json else describe.text(line), flush=True)
+        if trial is not None and not found:
+            raise UsageError(f"{recording}: no trial {trial!r}")
+        if plot is not None:
+            from walktall_sim import rowsplot
+            from walktall_sim.whole import write_whole
+
+            try:
+                write_whole(plot, rowsplot.draw(recording, trial, known, kind))
+            except OSError as error:
+                raise UsageError(f"--plot {plot}: cannot be written ({error.strerror})") from None
 
 
 # --- serve --------------------------------------------------------------------------------------------------------

@@ -54,7 +54,8 @@ _FORCE_UNITS = {"m/s2": 1.0, "g": _G, "mg": _G / 1000.0}
 _RATE_UNITS = {"rad/s": 1.0, "dps": math.radians(1.0), "mdps": math.radians(0.001)}
 _TIME_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": " "}
-_CHOICES: Mapping[str, Mapping[str, object]] = {
+#: units and separators that a map may name
+CHOICES: Mapping[str, Mapping[str, object]] = {
     "unit": _FORCE_UNITS,
     "rate": _RATE_UNITS,
     "time_unit": _TIME_UNITS,
@@ -110,7 +111,7 @@ def parse_columns(text: str) -> Columns:
             raise ColumnsError(f"--columns {part.strip()!r}: expected KEY=VALUE, such as time=t or unit=g")
         if key not in COLUMN_KEYS:
             raise ColumnsError(f"--columns: no {key!r}; one of {', '.join(COLUMN_KEYS)}")
-        choices = _CHOICES.get(key)
+        choices = CHOICES.get(key)
         if key in ("time", *AXES, *OPTIONAL):
             names[key] = value
         elif choices is not None:

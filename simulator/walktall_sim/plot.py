@@ -245,7 +245,7 @@ def _draw(source: WalkSource, trace: Trace, lines: list[Line], title: str | None
         hold.axvline(at_s, color=_RED, linewidth=1.0)
     steps.set_xlim(t0_s, t[-1])
     steps.xaxis.set_major_locator(MaxNLocator(6 if small else 10, steps=[1, 1.5, 2, 3, 6, 10]))
-    steps.xaxis.set_major_formatter(FuncFormatter(lambda at_s, _: _clock(at_s)))
+    steps.xaxis.set_major_formatter(FuncFormatter(lambda at_s, _: clock(at_s)))
     steps.set_xlabel("time, h:mm:ss" if t[-1] >= 3600.0 else "time, m:ss")
     if title is not None:
         figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold", color=_INK)
@@ -403,15 +403,16 @@ def _told(lines: list[Line]) -> str:
         return sum(int(one[name]) for one in summaries)
 
     judged = sum(total(f"{name}_s") for name in ("good", "forward", "back", "side"))
-    words = [f"worn {_clock(total('wear_s'))}", f"walked {_clock(total('walking_s'))}"]
+    words = [f"worn {clock(total('wear_s'))}", f"walked {clock(total('walking_s'))}"]
     if judged:
-        words.append(f"upright {100.0 * total('good_s') / judged:.0f} % of {_clock(judged)} judged")
+        words.append(f"upright {100.0 * total('good_s') / judged:.0f} % of {clock(judged)} judged")
     buzzes, steps = total("buzzes"), total("steps")
     words += [f"{buzzes} buzz" + ("" if buzzes == 1 else "es"), f"{steps} steps"]
     return "   ·   ".join(words)
 
 
-def _clock(at_s: float) -> str:
+def clock(at_s: float) -> str:
+    """Seconds as m:ss or h:mm:ss."""
     whole = round(abs(at_s))
     hours, rest = divmod(whole, 3600)
     text = f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"

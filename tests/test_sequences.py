@@ -252,6 +252,7 @@ class DeviceLife:
         self.store._db = sqlite3.connect(":memory:", isolation_level=None)
         self.store._db.deserialize(_EMPTY)
         self.store._db.execute("PRAGMA foreign_keys = ON")
+        self.journal_id = self.life.device.journal.head[j.J_JOURNAL_ID]
         self.walked_s = 0
         self.losses = 0
         self.done = 0
@@ -406,10 +407,6 @@ class DeviceLife:
         self._unplug()
         assert self.life.device.journal.head[j.J_JOURNAL_ID] != before
         assert self.life.device.journal.count == 0
-        self.walked_s = self.losses = 0
-        self.base_s = self.life.worn_s
-        self.dropped = False
-        # What a cut leaves in the ring of before must not come back.
         return "wiped"
 
     # The model.
@@ -424,6 +421,12 @@ class DeviceLife:
         assert not journal.formatted or journal.boot == 1
         head = journal.head
         journal_id = head[j.J_JOURNAL_ID]
+        if journal_id != self.journal_id:
+            # Wiped, perhaps in the moment in which the power went: nothing of before may come back.
+            self.journal_id = journal_id
+            self.walked_s = self.losses = 0
+            self.base_s = self.life.worn_s
+            self.dropped = False
         here = {
             row[0]: row[1]
             for row in self.store._db.execute(

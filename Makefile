@@ -90,6 +90,7 @@ drive: $(VENV)/.dev
 pictures: $(VENV)/.dev
 	@$(BIN)/python scripts/picture.py
 	@$(BIN)/python scripts/captures.py
+	@$(BIN)/python scripts/report_pictures.py
 
 # The case's parts and their picture, from case/collar_case.py; in an environment of its own, because build123d is large.
 case:

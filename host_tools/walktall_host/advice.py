@@ -21,8 +21,8 @@ REVIEWED = "2026-11-21"
 #: Where advice comes from: key, what it is, where ('' for a paper that is found by its name).
 SOURCES = {
     "mayo": (
-        "Mayo Clinic, walking technique, as told in Royal Examiner, 'Step Right Up: Mastering the Art of Walking' "
-        "(2024), and in HealthDay, 'Walk Wisely', after the Mayo Clinic Health Letter of October 2003",
+        "Mayo Clinic, walking technique, as told in Royal Examiner, 'Step Right Up: Mastering the Art of Walking', "
+        "and in HealthDay, 'Walk Wisely', after the Mayo Clinic Health Letter of October 2003",
         "https://royalexaminer.com/?p=118255",
     ),
     "coaches": (

@@ -94,15 +94,16 @@ class PitchChart:
 _PITCH_HEIGHT = 250
 _LEAST_LOW_DEG, _LEAST_HIGH_DEG = -10, 20
 _LOWEST_DEG, _HIGHEST_DEG = -40, 60
+_BENDS = 60
 
 
 def pitch_chart(session: Session, track: Track) -> PitchChart:
     """The chart of a walk's trace."""
     length = track.length_s
     means = sorted(column.mean_cdeg / 100 for piece in track.columns for column in piece)
-    # What one second in two hundred exceeds is a bend: it may leave the chart.
-    low = means[len(means) // 200]
-    high = means[-1 - len(means) // 200]
+    # What one second in sixty exceeds is a bend: it may leave the chart, so that the rest can be read.
+    low = means[len(means) // _BENDS]
+    high = means[-1 - len(means) // _BENDS]
     low_deg = max(_LOWEST_DEG, 5 * math.floor(min(low - 1, _LEAST_LOW_DEG) / 5))
     high_deg = min(_HIGHEST_DEG, 5 * math.ceil(max(high + 1, session["on_deg"] + 6, _LEAST_HIGH_DEG) / 5))
 

@@ -160,7 +160,7 @@ def trend_conclusion(
     rises = change.low > 0
     word = "rises" if rises else "falls"
     text = (
-        f"{name[:1].upper()}{name[1:]} {word}: by {signed(shown.middle, digits)} {unit} in four weeks (95 %: {span})."
+        f"{name[:1].upper()}{name[1:]} {word}: by {abs(shown.middle):.{digits}f} {unit} in four weeks (95 %: {span})."
     )
     return Conclusion("better" if rises == up_is_good else "worse", word, text)
 
@@ -196,7 +196,7 @@ def trial_conclusion(trial: weeks.Trial) -> Conclusion | None:
         return Conclusion("open", "cannot be concluded", text)
     if trial.effect.low > 0:
         text = (
-            f"The buzz helps you: over {used} walks you lean forward {signed(points.middle, 1)} points more of "
+            f"The buzz helps you: over {used} walks you lean forward {points.middle:.1f} points more of "
             f"the time while it is silent (95 %: {span})."
         )
         return Conclusion("better", "it helps", text)

@@ -27,7 +27,14 @@ def pytest_report_header() -> str:
 
 
 # Their tests go on from what earlier ones of the same file made: a wheel, an installation, a folder, a browser.
-IN_ORDER = {"tests/test_host_terminal.py", "tests/test_wheel.py", "tests/test_readme.py", "tests/test_page_browser.py"}
+IN_ORDER = {
+    "tests/test_honest_denominators.py",
+    "tests/test_host_terminal.py",
+    "tests/test_page.py",
+    "tests/test_page_browser.py",
+    "tests/test_readme.py",
+    "tests/test_wheel.py",
+}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -104,10 +104,13 @@ def compiled(folder: Path = build.FOLDER) -> Engine | str:
     note = _note(folder)
     if isinstance(note, str):
         return note
+    package = sys.modules[build.PACKAGE]
+    if str(folder) not in package.__path__:
+        package.__path__.insert(0, str(folder))
     for name in note["sources"]:
         if name not in build.MODULES:
             sys.modules.setdefault(f"{build.PACKAGE}.{name}", importlib.import_module(f"walktall.{name}"))
-            setattr(sys.modules[build.PACKAGE], name, sys.modules[f"{build.PACKAGE}.{name}"])
+            setattr(package, name, sys.modules[f"{build.PACKAGE}.{name}"])
     try:
         chain = importlib.import_module(f"{build.PACKAGE}.chain")
         loop = importlib.import_module(f"{build.PACKAGE}.{build.OWN}")

@@ -14,6 +14,7 @@ Floor division, shifts of negative numbers, indices from the end and index error
 
 from __future__ import annotations
 
+import argparse
 import ast
 import hashlib
 import importlib
@@ -23,7 +24,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -235,9 +236,7 @@ def _fold_constants(firmware: Path) -> Any:
 # --- building -------------------------------------------------------------------------------------------------------
 
 
-def build(
-    target: Path = FOLDER, firmware: Path | None = None, *, quiet: bool = True, optimise: str = "-O2"
-) -> list[Path]:
+def build(target: Path = FOLDER, firmware: Path | None = None, *, quiet: bool = True, optimise: int = 2) -> list[Path]:
     """Compile into ``target``; the files made there.
 
     :raises BuildError: types and sources disagree, Cython or the C compiler is missing or fails
@@ -273,7 +272,7 @@ def build(
             extensions = cythonize(
                 [
                     setuptools.Extension(
-                        f"{PACKAGE}.{name}", [f"walktall_sim/twin/{file}"], extra_compile_args=[optimise, *FLAGS]
+                        f"{PACKAGE}.{name}", [f"walktall_sim/twin/{file}"], extra_compile_args=[f"-O{optimise}", *FLAGS]
                     )
                     for name, file in files.items()
                 ],
@@ -321,18 +320,25 @@ def clean(target: Path = FOLDER) -> None:
         path.unlink(missing_ok=True)
 
 
-def main(arguments: Iterable[str]) -> int:
-    """``--clean`` takes the twin away, ``--check`` only compares types and sources."""
-    wanted = set(arguments)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; its exit status."""
+    parser = argparse.ArgumentParser(prog="walktall_sim.twin.build", description="Compile the detection chain.")
+    parser.add_argument("--check", action="store_true", help="only compare types and sources; 1 when they differ")
+    parser.add_argument("--clean", action="store_true", help="take away what was built")
+    parser.add_argument("--into", type=Path, default=FOLDER, metavar="FOLDER", help="put the modules there")
+    parser.add_argument("--optimise", type=int, default=2, metavar="N", help="how much the C compiler does (2)")
+    parser.add_argument("--verbose", action="store_true", help="show what Cython and the compiler say")
+    given = parser.parse_args(arguments)
     try:
-        if "--clean" in wanted:
-            clean()
-        elif "--check" in wanted:
+        if given.clean:
+            clean(given.into)
+        elif given.check:
             told = differences(firmware_folder())
             print("\n".join(told) or "types and sources agree")
             return 1 if told else 0
         else:
-            print(f"compiled: {len(build(quiet='-v' not in wanted)) - 1} modules")
+            made = build(given.into, quiet=not given.verbose, optimise=given.optimise)
+            print(f"compiled: {len(made) - 1} modules")
     except BuildError as error:
         print(f"walktall_sim.twin.build: {error}", file=sys.stderr)
         return 2
@@ -340,4 +346,4 @@ def main(arguments: Iterable[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser import launched
+
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 _SCRIPTS = dict(os.environ, PYTHONPATH=str(ROOT / "scripts"))
@@ -86,3 +88,14 @@ def test_every_supported_board_has_a_wiring_diagram() -> None:
 def test_drawing_of_the_modules_is_made_from_the_imports_of_today() -> None:
     kept = (DOCS / "pictures" / "imports.svg").read_text()
     assert made_by("import imports, sys; sys.stdout.write(imports.picture())") == kept, "run: python scripts/imports.py"
+
+
+def test_pages_are_read_on_a_phone_without_scrolling_sideways(site: Path) -> None:
+    pages = sorted(page for page in site.rglob("*.html") if page.name not in ("genindex.html", "search.html"))
+    with launched() as browser:
+        for page in pages:
+            with browser.opened(page, width=375) as seen:
+                wide = seen.page.evaluate("document.documentElement.scrollWidth")
+                assert wide <= 375, f"{page.relative_to(site)} is {wide} pixels wide"
+                away = [url for url in seen.requests if not url.startswith(("file:", "data:"))]
+                assert not away, f"{page.relative_to(site)} asks for {away}"

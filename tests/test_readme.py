@@ -34,8 +34,9 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newcomer]:
 
 def test_readme_shows_a_picture_and_begins_with_the_demo() -> None:
     text = README.read_text()
-    (picture,) = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
+    picture = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)[0]
     assert (ROOT / picture).stat().st_size > 1000
+    assert text.index(picture) < text.index("## "), "the picture leads"
     assert COMMANDS[0] == "make demo"
 
 

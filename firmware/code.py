@@ -119,8 +119,11 @@ def _make_imu(profile, shared):
     import busio
     from walktall.hw.imu import Imu
 
+    scl = boards.pin(board, profile.imu_scl)
+    sda = boards.pin(board, profile.imu_sda)
+
     def open_bus():
-        return busio.I2C(boards.pin(board, profile.imu_scl), boards.pin(board, profile.imu_sda), frequency=400000)
+        return busio.I2C(scl, sda, frequency=400000)
 
     def open_shared():
         return shared
@@ -328,7 +331,7 @@ def _pause(seconds, watchdog):
         time.sleep(0.5)
 
 
-def _make_device(profile, motor, shared, retained, maintenance):
+def _make_device(profile, motor, imu, retained, maintenance):
     from walktall.device import Device
 
     button = _input(profile.button_pin)
@@ -338,7 +341,7 @@ def _make_device(profile, motor, shared, retained, maintenance):
     elif profile.refused:
         told = "settings.toml: " + profile.refused[0].replace("WALKTALL_", "")
     device = Device(
-        _make_imu(profile, shared),
+        imu,
         motor,
         (_open_bank(profile.banks[0]), _open_bank(profile.banks[1])),
         _make_port(),
@@ -363,14 +366,27 @@ def _make_device(profile, motor, shared, retained, maintenance):
     return device
 
 
-def _let_go():
-    """The sensor runs: what was needed to get there makes room, 15 KiB of heap."""
-    global boards
+def _let_go(*names):
+    """Make room: these modules have done their work."""
     from walktall.hw import let_go
 
-    boards = None  # type: ignore[assignment]
-    let_go(sys.modules, "adafruit_lsm6ds", "adafruit_register", "walktall.boards")
+    let_go(sys.modules, *names)
     gc.collect()
+
+
+def _forget_boards():
+    """No pin is looked up any more."""
+    global boards
+    boards = None  # type: ignore[assignment]
+
+
+def _meet_sensor(imu):
+    """Start the sensor while the heap is empty: Adafruit's driver and its compiling take 28 KiB, and give them back."""
+    try:
+        imu.start()
+        _let_go("adafruit_lsm6ds", "adafruit_register")
+    except (OSError, RuntimeError, ValueError):
+        pass  # the device tries again, and tells
 
 
 def _run(device, retained, watchdog):
@@ -382,7 +398,7 @@ def _run(device, retained, watchdog):
         device.poll()
         if device.sensor_ok and not settled:
             settled = True
-            _let_go()
+            _let_go("adafruit_lsm6ds", "adafruit_register", "walktall.boards")
         watchdog.feed()
         wait_ms = device.wait_ms()
         if wait_ms:
@@ -421,7 +437,10 @@ def main():
         maintenance = _computer_owns_the_drive()
         watchdog = _Watchdog(not maintenance)
         motor, shared = _make_motor(profile)
-        device = _make_device(profile, motor, shared, retained, maintenance)
+        imu = _make_imu(profile, shared)
+        _meet_sensor(imu)
+        device = _make_device(profile, motor, imu, retained, maintenance)
+        _forget_boards()
         _run(device, retained, watchdog)
         device.end_session(0, False, True)
         _stop(motor)

@@ -410,6 +410,20 @@ def test_the_program_starts_walks_and_stays_quiet(desk: Callable[..., Desk], boa
     assert "walktall.device" in one.modules["sys"].modules
 
 
+def test_the_sensor_is_started_again_after_its_driver_was_let_go(desk: Callable[..., Desk]) -> None:
+    one = desk(XIAO)
+    seen: list[int] = []
+    one.later = [
+        (10.0, lambda: setattr(one.bus, "stuck", True)),
+        (14.0, lambda: setattr(one.bus, "stuck", False)),
+        (20.0, lambda: seen.append(one.bus.n_transfers)),
+        (30.0, lambda: seen.append(one.bus.n_transfers)),
+    ]
+    assert isinstance(one.work(32), Enough)
+    assert one.printed == [] and "adafruit_lsm6ds" not in one.modules["sys"].modules
+    assert seen[1] - seen[0] > 10 * 8  # status and burst, four times a second
+
+
 def test_the_file_bank_lies_in_a_folder_and_only_it_is_written(desk: Callable[..., Desk]) -> None:
     one = desk(PICO)
     one.work(10)

@@ -6,11 +6,18 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from walktall import events, limits, retrace, settings
-from walktall_host import buzzes, explain, trace, whatif
+from walktall import events as e
+from walktall import rows as w
+from walktall_host import buzzes, columns, explain, trace, whatif
 from walktall_host.store import Store
+from walktall_host.terminal import safe
 
 from tests.test_host_cli import one_line, run
+from tests.test_host_trace import session_of
+from tests.trace_of_walk import Second, block_of
 from tests.walked import Walked, walked
 
 # A lean, a slouch and an arch; the wearer answers 3 s after each buzz.
@@ -338,3 +345,34 @@ def test_the_case_of_a_wrong_buzz_is_judged_by_the_simulator(
     assert "wrong buzz 2.1" in failed.stdout
     suite.write_text(suite.read_text() + "settings = { hold_s = 60 }\n")
     assert check().returncode == 0, check().stdout
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.tuples(
+                st.integers(0, 3), st.integers(0, 31), st.integers(0, 7), st.integers(0, 31), st.integers(-32768, 32767)
+            ),
+            max_size=5,
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+    st.integers(0, e.CLASS_OFF_BODY),
+)
+@example([[(0, e.BUZZ, 3, 9, 0), (1, e.BUZZ, 1, 31, 0)], [(2, e.WRONG, 0, 0, 0)]], e.CLASS_GOOD)
+def test_no_marks_of_a_trace_break_what_is_told_of_it(
+    marks: list[list[tuple[int, int, int, int, int]]], kind: int
+) -> None:
+    """Whatever codes a clip writes: buzzes, rows and events are told, and each text is safe to show."""
+    session = session_of(boot=1, start_s=10)
+    seconds = [Second(second_class=kind or e.CLASS_GOOD, marks=each) for each in marks]
+    blocks = [retrace.read(block_of(3, seconds, flags=w.B_BEGIN))]
+    found = buzzes.buzzes_in(session, blocks)
+    for buzz in found:
+        assert safe(buzz.outcome + buzz.fault_name + buzz.label_name + explain.when(buzz)).isprintable()
+        json.dumps(explain._document(buzz))
+    rows = trace._rows(blocks)
+    assert len(list(columns.trace_rows(session, rows))) == len(rows)
+    for told in columns.event_rows(session, rows):
+        assert all(str(value).isprintable() for value in told.values())

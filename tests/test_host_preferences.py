@@ -131,3 +131,28 @@ def test_no_change_of_any_setting_is_without_words() -> None:
                 told = words.effect(index, old, new)
                 assert told and len(told) < 110, name
                 assert told != words.effect(index, new, old), name
+
+
+def test_the_shell_completes_settings_and_their_words() -> None:
+    assert [name for name, _ in configure.complete_name("hold")] == ["hold_s"]
+    assert [text for text, _ in configure.complete_change("mo")] == ["mode="]
+    assert [text for text, _ in configure.complete_change("mode=")] == ["mode=walk", "mode=desk"]
+    assert configure.complete_change("hold_s=") == configure.complete_change("nothing=") == []
+
+
+def test_the_shell_asks_the_program_itself(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+    import subprocess
+    import sys
+
+    env = {
+        **os.environ,
+        "_WALKTALL_COMPLETE": "complete_bash",
+        "COMP_WORDS": "walktall settings set coach",
+        "COMP_CWORD": "3",
+    }
+    code = "import sys; sys.argv[0] = 'walktall'; from walktall_host.cli import app; app(prog_name='walktall')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert "coaching=" in done.stdout

@@ -56,6 +56,21 @@ def _index_of(name: str) -> int:
     return index
 
 
+def complete_name(incomplete: str) -> list[tuple[str, str]]:
+    """For the shell: settings that begin so, with their meaning."""
+    return [(row[0], meanings.SETTINGS[row[0]]) for row in settings.SETTINGS if row[0].startswith(incomplete)]
+
+
+def complete_change(incomplete: str) -> list[tuple[str, str]]:
+    """For the shell: ``NAME=``, and behind it the words that a setting may be."""
+    name, equals, text = incomplete.partition("=")
+    if not equals:
+        return [(f"{name}=", meaning) for name, meaning in complete_name(incomplete)]
+    index = int(settings.index_of(name))
+    words = settings.choices_of(index) if index >= 0 else ()
+    return [(f"{name}={word}", meanings.SETTINGS[name]) for word in words if word.startswith(text)]
+
+
 @app.callback(invoke_without_command=True)
 def _alone(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
@@ -68,7 +83,9 @@ def _alone(context: typer.Context) -> None:
 
 @app.command()
 def get(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these.", autocompletion=complete_name)
+    ] = None,
     port: Port = None,
     device: Device = None,
     json_: Json = False,
@@ -120,7 +137,12 @@ def _document(index: int, value: int) -> dict[str, Any]:
 
 @app.command(name="set")
 def set_(
-    changes: Annotated[list[str], typer.Argument(metavar="NAME=VALUE...", help="All of them, or none, are taken.")],
+    changes: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME=VALUE...", help="All of them, or none, are taken.", autocompletion=complete_change
+        ),
+    ],
     port: Port = None,
     device: Device = None,
     quiet: Quiet = False,

@@ -21,7 +21,7 @@ from .errors import BadInput
 from .options import Device, Quiet, StorePath, note
 from .selection import chosen, reading
 from .store import Session, Store
-from .terminal import abandon_stdout, count, safe
+from .terminal import abandon_stdout, count, counting, safe
 
 if TYPE_CHECKING:
     from .trace import Row
@@ -168,13 +168,14 @@ def rows_of(store: Store, session: Session) -> Sequence["Row"]:
     return session_rows(store, session)
 
 
-def _table(store: Store, what: What, sessions: Sequence[Session]) -> Rows:
+def _table(store: Store, what: What, sessions: Sequence[Session], step: Callable[[], None]) -> Rows:
     if what is What.sessions:
         yield from map(columns.session_row, sessions)
         return
     rows = columns.trace_rows if what is What.traces else columns.event_rows
     for session in sessions:
         yield from rows(session, rows_of(store, session))
+        step()
 
 
 def _format_of(format_: Format | None, out: Path | None) -> Format:
@@ -227,10 +228,12 @@ def _write_fit(store: Store, sessions: Sequence[Session], out: Path | None, forc
             out.mkdir(parents=True, exist_ok=True)
         except OSError as fault:
             raise BadInput(f"{safe(str(out))} cannot be made: {fault.strerror or fault}") from fault
-    for path, session in targets:
-        data = fitfile.encode(session, rows_of(store, session))
-        with whole(path, force) as file:
-            file.write(data)
+    with counting("writing", len(targets), not quiet) as step:
+        for path, session in targets:
+            data = fitfile.encode(session, rows_of(store, session))
+            with whole(path, force) as file:
+                file.write(data)
+            step()
     if not quiet:
         note(f"{count(len(targets), 'walk')} written to {safe(str(out))}")
 
@@ -301,17 +304,17 @@ def command(
             refuse_to_overwrite(out, force)
         kind = _format_of(format_, out)
         table = columns.TABLES[what.value]
-        rows = _table(opened, what, found)
         if out is None or out == STDOUT:
             if kind is Format.parquet:
                 raise BadInput("Parquet is for files: --out FILE.parquet")
             try:
-                _WRITERS[kind](sys.stdout.buffer, table, rows)
+                _WRITERS[kind](sys.stdout.buffer, table, _table(opened, what, found, lambda: None))
                 sys.stdout.flush()
             except BrokenPipeError:
                 abandon_stdout()
             return
-        with whole(out, force) as file:
-            n = _WRITERS[kind](file, table, rows)
+        bar = counting("reading", len(found), not quiet and what is not What.sessions)
+        with whole(out, force) as file, bar as step:
+            n = _WRITERS[kind](file, table, _table(opened, what, found, step))
     if not quiet:
         note(f"{count(n, 'row')} of {len(table)} columns written to {safe(str(out))}")

@@ -72,7 +72,8 @@ class Moment:
         self.walking = bool(number("walking"))
         self.second_class = number("second_class")
         self.fault = number("fault")
-        self.hold_s = number("hold_ticks") / _TICKS_A_S
+        # The timer that is nearest to a buzz; both faults have one hold.
+        self.hold_s = max(number("hold_ticks"), number("back_ticks")) / _TICKS_A_S
         self.hold_needed_s = number("hold_needed_ticks") / _TICKS_A_S
         self.on_deg = number("limit_on_cdeg") / 100
         self.off_deg = number("limit_off_cdeg") / 100

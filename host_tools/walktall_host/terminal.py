@@ -8,7 +8,8 @@ import json
 import os
 import sys
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -24,6 +25,20 @@ def safe(text: str, limit: int = _SHOWN_MAX) -> str:
     """The text with everything that could act on a terminal replaced by ``?``, at most ``limit`` characters."""
     cleaned = "".join(c if c == " " or unicodedata.category(c)[0] in _SHOWN else "?" for c in text[: limit + 1])
     return cleaned if len(cleaned) <= limit else cleaned[: limit - 1] + "…"
+
+
+@contextmanager
+def counting(text: str, total: int, wanted: bool) -> Iterator[Callable[[], None]]:
+    """A bar on standard error where that is a terminal and there is more than one step; yields what makes a step."""
+    console = err()
+    if not wanted or total < 2 or not console.is_terminal:
+        yield lambda: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    with Progress(TextColumn(text), BarColumn(), MofNCompleteColumn(), console=console, transient=True) as progress:
+        task = progress.add_task(text, total=total)
+        yield lambda: progress.advance(task)
 
 
 # Wide enough for the widest table: nobody's pipe is cut.

@@ -6,8 +6,7 @@ at another one. Settings that act before the trace, or on the motor alone, are r
 """
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -18,12 +17,13 @@ from walktall import events, retrace, settings
 
 from . import trace
 from .buzzes import buzz_keys, judged_again
+from .configure import complete_change
 from .errors import BadInput
 from .options import Device, Json, Quiet, StorePath, note
 from .report import begin_text
 from .selection import chosen, reading
 from .store import Session, Store
-from .terminal import count, err, out, safe, write, write_json
+from .terminal import count, counting, out, safe, write, write_json
 
 _LAST = 10
 
@@ -100,24 +100,15 @@ def compare(store: Store, session: Session, changes: Mapping[str, int]) -> Compa
     return Compared(session, len(recorded), then, now, recorded == buzz_keys(then.events))
 
 
-@contextmanager
-def _progress(total: int, wanted: bool) -> Iterator[Callable[[], None]]:
-    console = err()
-    if not wanted or total < 2 or not console.is_terminal:
-        yield lambda: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    with Progress(
-        TextColumn("judging again"), BarColumn(), MofNCompleteColumn(), console=console, transient=True
-    ) as progress:
-        task = progress.add_task("judging", total=total)
-        yield lambda: progress.advance(task)
-
-
 def command(
     set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting that shall differ; any number.")
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A setting that shall differ; any number.",
+            autocompletion=complete_change,
+        ),
     ] = None,
     session: Annotated[
         int | None, typer.Option("--session", metavar="NO", help="This session alone, by its number.")
@@ -142,7 +133,7 @@ def command(
     without = 0
     with reading(store) as opened:
         sessions = chosen(opened, device, session, last if last or session is not None else _LAST)
-        with _progress(len(sessions), not quiet and not json_) as step:
+        with counting("judging again", len(sessions), not quiet and not json_) as step:
             for each in sessions:
                 compared = compare(opened, each, changes)
                 if compared is None:

@@ -349,6 +349,18 @@ def test_the_clips_raw_recording_is_counts_at_its_own_scale_with_gaps(tmp_path: 
     assert "block 6" in refused(path)
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_noise_behind_any_magic_is_refused_in_one_line(tmp_path: Path, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    known = [b"", b"PAR1", b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"\x1f\x8b", b"% a\n", b"Time (s),", b"\x57\x01\x02"]
+    magic = known[seed % len(known)]
+    path = tmp_path / "noise"
+    path.write_bytes(magic + rng.bytes(4000))
+    with pytest.raises(recordings.RecordingError) as told:
+        read(path)
+    assert "\n" not in str(told.value)
+
+
 # --- all of them in the commands ----------------------------------------------------------------------------------
 
 

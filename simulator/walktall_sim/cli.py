@@ -1,9 +1,9 @@
 """The command ``walktall-sim``: play recorded or made-up walks to the device's own code, without a device.
 
-Exit status: 0 fine, 1 a check failed, 2 wrong use or bad input, 130 cancelled; what went wrong is one line on standard
-error. Commands are thin: they read options, and `replay`, `generate`, `serve` do the work. NumPy, Polars and Adafruit's
-driver are only needed by those (the extra ``walktall[sim]``), so they are imported inside the commands, and help,
-version and completion work without them.
+Exit status: 0 fine, 1 a check failed, 2 wrong use or bad input, 3 no sensor, 130 cancelled; what went wrong is one line
+on standard error. Commands are thin: they read options, and the modules named after them do the work. NumPy, Polars and
+Adafruit's driver are only needed by those (the extra ``walktall[sim]``), so they are imported inside the commands, and
+help, version and completion work without them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+EXIT_NO_DEVICE = 3
 EXIT_CANCELLED = 130
 
 app = typer.Typer(
@@ -731,6 +732,84 @@ def info(
                 write_whole(plot, rowsplot.draw(recording, trial, known, kind))
             except OSError as error:
                 raise UsageError(f"--plot {plot}: cannot be written ({error.strerror})") from None
+
+
+# --- record -------------------------------------------------------------------------------------------------------
+
+
+@app.command(epilog="Example: walktall-sim record --seconds 600 --out walk.csv.gz")
+def record(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A .csv, .csv.gz or .parquet file to write.")],
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", metavar="S", help="How long; until Ctrl-C unless given.")
+    ] = None,
+    bridge: Annotated[
+        str, typer.Option("--bridge", metavar="NAME", help="auto (the board's own pins), mcp2221 or ft232h.")
+    ] = "auto",
+    address: Annotated[str, typer.Option("--address", metavar="HEX", help="0x6a, or 0x6b where SDO is high.")] = "0x6a",
+) -> None:
+    """Record a real LSM6DS breakout on a Raspberry Pi or a PC, with the firmware's own driver, for replay.
+
+    Cancelled (Ctrl-C), it writes what was measured until then.
+    """
+    if seconds is not None and not 0.0 < seconds < 1e7:
+        raise UsageError(f"--seconds {seconds:g}: must be more than 0")
+    with _input_errors():
+        from walktall_sim import record as work
+
+        if bridge not in work.BRIDGES:
+            raise UsageError(f"--bridge {bridge!r}: one of {', '.join(work.BRIDGES)}")
+        if address not in ("0x6a", "0x6b"):
+            raise UsageError(f"--address {address!r}: 0x6a or 0x6b")
+        try:
+            work.kind_of(out)
+            recorder = work.Recorder(work.sensor(bridge, int(address, 16)))
+            recorder.start()
+            cancelled = _record(recorder, seconds)
+            rows = recorder.rows()
+            if len(rows):
+                work.write(rows, out)
+        except work.NoSensorError as error:
+            _note(str(error))
+            raise typer.Exit(EXIT_NO_DEVICE) from None
+        except work.RecordError as error:
+            raise UsageError(str(error)) from None
+        if not len(rows):
+            _note("nothing was measured; no file is written")
+        else:
+            told = f"{out}: {_clock(round(rows[-1, 0]))}, {len(rows)} rows, {recorder.rate_hz():.2f} Hz"
+            print(told + (f", {recorder.gaps} gaps" if recorder.gaps else ", no gaps"), flush=True)
+        if recorder.lost_contact:
+            _note(f"{recorder.lost_contact}; what was measured until then is kept")
+            raise typer.Exit(EXIT_NO_DEVICE)
+        if cancelled:
+            _note("cancelled; what was measured until then is kept" if len(rows) else "cancelled")
+            raise typer.Exit(EXIT_CANCELLED)
+
+
+def _record(recorder: Any, seconds: float | None) -> bool:
+    """Record, with a line on the terminal that says how it goes; whether it was cancelled."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    status: Any = console.status("recording") if console.is_terminal else contextlib.nullcontext()
+
+    def tell(state: Any) -> None:
+        if console.is_terminal:
+            force = ", ".join(f"{value:+.2f}" for value in state.force_g)
+            left = "" if seconds is None else f" of {_clock(round(seconds))}"
+            status.update(
+                f"{_clock(round(state.seconds))}{left}, {state.samples} rows, {state.gaps} gaps, force {force} g"
+            )
+
+    try:
+        with status:
+            recorder.run(seconds, tell)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        recorder.stop()
+    return False
 
 
 # --- serve --------------------------------------------------------------------------------------------------------

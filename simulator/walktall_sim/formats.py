@@ -159,6 +159,8 @@ def tables(file: Path, columns: Columns | None) -> tuple[str, Iterator[Table]] |
         return "line", _umafall(file, columns)
     if columns is not None and columns.names:
         return "row" if head.startswith(b"PAR1") else "line", _mapped(file, columns)
+    if head.startswith(b"PAR1"):
+        return None
     names = _fields(head.split(b"\n", 1)[0].decode("utf-8-sig", "replace"))
     if _phyphox_columns(names, file.name):
         found = _phone(file, {file.name: _opener(file)})
@@ -412,7 +414,11 @@ def _separator(line: str) -> str:
 
 
 def _fields(line: str) -> list[str]:
-    return [name.strip() for name in next(csv.reader([line.strip()], delimiter=_separator(line)), [])]
+    """The names of a header; none where it is no text."""
+    try:
+        return [name.strip() for name in next(csv.reader([line.strip()], delimiter=_separator(line)), [])]
+    except csv.Error:
+        return []
 
 
 def _is_number(text: str) -> bool:

@@ -443,6 +443,16 @@ def _chosen(store: Store, device: str | None) -> list[Session]:
     return names.chosen(store, dates.in_order(store.sessions()), device)
 
 
+def _bracket(between: tuple[int, int] | None) -> dict[str, str]:
+    """Of an undated session: the two moments between which it lay."""
+    names = ("begin_not_before", "begin_not_after")
+    return {
+        name: dates.local_time(utc_s).isoformat(timespec="seconds")
+        for name, utc_s in zip(names, between or (), strict=False)
+        if utc_s
+    }
+
+
 @app.command()
 def sessions(
     device: Device = None,
@@ -462,9 +472,12 @@ def sessions(
         unread = opened.unread()
     shown = found[-last:] if last else found
     if json_:
+        between = dates.brackets(found)
         write_json(
             {
-                "sessions": [reports.document(session) for session in shown],
+                "sessions": [
+                    {**reports.document(session), **_bracket(between.get(session.number))} for session in shown
+                ],
                 "unread": [
                     {"number": u.number, "device_id": u.device_id.hex(), "seq": u.seq, "fault": u.fault} for u in unread
                 ],

@@ -87,6 +87,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             met_utc_s INTEGER NOT NULL,
             boot INTEGER NOT NULL,
             uptime_s INTEGER NOT NULL,
+            next_seq INTEGER NOT NULL,
             clip_utc_s INTEGER NOT NULL,
             set_at_utc_s INTEGER NOT NULL
         )""",
@@ -137,6 +138,7 @@ _BLOCKS_OF = (
     "WHERE session_boot = ? AND session_start_s = ? AND device_id = ?"
 )
 _NAMES = tuple(str(row[0]) for row in records.SESSION_FIELDS)
+_START_UTC_S = _NAMES.index("start_utc_s")
 #: ``record.fault`` of a record that a later version of this tool will read.
 NEWER = "of a later firmware: upgrade this tool to read it"
 
@@ -157,6 +159,8 @@ class Session:
     #: What the walker calls the clip and who wore it, '' = not told.
     nickname: str = ""
     person: str = ""
+    #: Of a session without a date: every meeting with this clip in this journal, oldest first.
+    meetings: tuple["Meeting", ...] = ()
 
     @property
     def clip(self) -> str:
@@ -197,6 +201,8 @@ class Meeting:
     met_utc_s: int
     boot: int
     uptime_s: int
+    #: Number that the clip's next record would have: those below it were there.
+    next_seq: int
 
 
 @dataclass(frozen=True)
@@ -416,21 +422,29 @@ class Store:
         """
         with self._transaction() as db:
             db.execute(
-                "INSERT INTO meeting (journal_key, met_utc_s, boot, uptime_s, clip_utc_s, set_at_utc_s) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                (journal_key, utc_s, hello.number("boot"), hello.number("uptime_s"), clip_utc_s, set_at_utc_s),
+                "INSERT INTO meeting (journal_key, met_utc_s, boot, uptime_s, next_seq, clip_utc_s, set_at_utc_s) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    journal_key,
+                    utc_s,
+                    hello.number("boot"),
+                    hello.number("uptime_s"),
+                    hello.number("next_seq"),
+                    clip_utc_s,
+                    set_at_utc_s,
+                ),
             )
 
     def meetings(self) -> dict[tuple[bytes, bytes], list[Meeting]]:
         """By (device id, journal id), every moment at which both clocks were read, oldest first."""
         query = (
-            "SELECT device_id, journal_id, met_utc_s, boot, uptime_s FROM meeting JOIN journal USING (journal_key) "
-            "JOIN device USING (device_key) ORDER BY meeting_key"
+            "SELECT device_id, journal_id, met_utc_s, boot, uptime_s, next_seq FROM meeting "
+            "JOIN journal USING (journal_key) JOIN device USING (device_key) ORDER BY meeting_key"
         )
         found: dict[tuple[bytes, bytes], list[Meeting]] = {}
         with self._errors():
-            for device_id, journal_id, met_utc_s, boot, uptime_s in self._db.execute(query):
-                found.setdefault((device_id, journal_id), []).append(Meeting(met_utc_s, boot, uptime_s))
+            for device_id, journal_id, *met in self._db.execute(query):
+                found.setdefault((device_id, journal_id), []).append(Meeting(*met))
         return found
 
     # The trace.
@@ -632,22 +646,27 @@ class Store:
             + "ORDER BY journal.first_met_utc_s, journal_key, record.seq"
         )
         with self._errors():
-            rows = self._db.execute(query, parameters).fetchall()
-        return [
-            Session(
-                number=row[8],
-                device_id=row[0],
-                journal_id=row[1],
-                values=dict(zip(_NAMES, row[9:], strict=True)),
-                acked=bool(row[2]),
-                fetched_utc_s=row[3],
-                fetched_boot=row[4],
-                fetched_uptime_s=row[5],
-                nickname=row[6],
-                person=row[7],
+            found = self._db.execute(query, parameters).fetchall()
+        met = self.meetings() if any(not row[9 + _START_UTC_S] for row in found) else {}
+        sessions = []
+        for row in found:
+            values = dict(zip(_NAMES, row[9:], strict=True))
+            sessions.append(
+                Session(
+                    number=row[8],
+                    device_id=row[0],
+                    journal_id=row[1],
+                    values=values,
+                    acked=bool(row[2]),
+                    fetched_utc_s=row[3],
+                    fetched_boot=row[4],
+                    fetched_uptime_s=row[5],
+                    nickname=row[6],
+                    person=row[7],
+                    meetings=() if values["start_utc_s"] else tuple(met.get((row[0], row[1]), ())),
+                )
             )
-            for row in rows
-        ]
+        return sessions
 
     def digests(self, layout: int) -> dict[int, tuple[str, str]]:
         """(mark of the blocks it was made from, JSON) of each session's digest of that layout, by its number."""

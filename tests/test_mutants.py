@@ -31,8 +31,8 @@ class Mutant(NamedTuple):
 MUTANTS = {
     "sign of pitch": Mutant(
         "detector.py",
-        "return atan2_cdeg(-((x * f[0] + y * f[1] + z * f[2]) >> 8), up)",
-        "return atan2_cdeg((x * f[0] + y * f[1] + z * f[2]) >> 8, up)",
+        "(atan2_cdeg(-(ahead >> 8), up >> 8)",
+        "(atan2_cdeg(ahead >> 8, up >> 8)",
         "a quick lean",
     ),
     "hold halved": Mutant(
@@ -41,8 +41,8 @@ MUTANTS = {
         "self.side.hold = hold * e.TICKS_PER_S // 2",
         "a quick lean",
     ),
-    "gyro scale off by 5 %": Mutant("tilt.py", "_RATE_MUL = const(1577)", "_RATE_MUL = const(1656)", "a turn of 60"),
-    "gyro scale off by -5 %": Mutant("tilt.py", "_RATE_MUL = const(1577)", "_RATE_MUL = const(1498)", "a turn of 60"),
+    "gyro scale off by 5 %": Mutant("motion.py", "_RATE_MUL = const(1577)", "_RATE_MUL = const(1656)", "a turn of 60"),
+    "gyro scale off by -5 %": Mutant("motion.py", "_RATE_MUL = const(1577)", "_RATE_MUL = const(1498)", "a turn of 60"),
     "gate stuck open": Mutant(
         "gait.py",
         "                self.walking = 0\n                self._gate = 0",
@@ -51,7 +51,7 @@ MUTANTS = {
     ),
     "gate open from the start": Mutant(
         "detector.py",
-        "walking = gait.walking or (",
+        "walking = walks or (",
         "walking = 1 or (",
         "who stands and leans over a bench",
     ),
@@ -65,15 +65,15 @@ MUTANTS = {
     "decay missing": Mutant("detector.py", "fault.timer -= _DECAY", "fault.timer -= 0", "never add up"),
     "timer reset by a bend": Mutant(
         "detector.py",
-        "        self.frozen = 1 if turning or gait.jogging or not walking else 0\n",
-        "        self.frozen = 1 if turning or gait.jogging or not walking else 0\n"
+        "        self.frozen = 1 if turning or jogs or not walking else 0\n",
+        "        self.frozen = 1 if turning or jogs or not walking else 0\n"
         "        if turning:\n            self.forward.timer = 0\n",
         "a glance or a nod",
     ),
     "roll for pitch": Mutant(
         "detector.py",
-        "return atan2_cdeg(-((x * f[0] + y * f[1] + z * f[2]) >> 8), up)",
-        "f = self._l\n        return atan2_cdeg((x * f[0] + y * f[1] + z * f[2]) >> 8, up)",
+        "ahead = x * f[0] + y * f[1] + z * f[2]",
+        "ahead = -(x * side[0] + y * side[1] + z * side[2])",
         "a lean to the side",
     ),
     "off threshold above on": Mutant(
@@ -84,9 +84,10 @@ MUTANTS = {
     ),
     "a lost sample a second": Mutant(
         "chain.py",
-        "        tilt = self.tilt\n        if self._shaken:",
-        "        self.skip = getattr(self, 'skip', 0) + 1\n        if self.skip % 52 == 0:\n            return 0\n"
-        "        tilt = self.tilt\n        if self._shaken:",
+        "        left = e.TICK_SAMPLES - self._in_tick\n",
+        # A call is a tick; each fifth takes a sample and does nothing with it.
+        "        self.skip = getattr(self, 'skip', 0) + 1\n        if self.skip % 5 == 0:\n"
+        "            self.closed = 0\n            return 1\n        left = e.TICK_SAMPLES - self._in_tick\n",
         "counted to the second",
     ),
 }

@@ -400,9 +400,7 @@ def _run(device, retained, watchdog):
             settled = True
             _let_go("adafruit_lsm6ds", "adafruit_register", "walktall.boards")
         watchdog.feed()
-        wait_ms = device.wait_ms()
-        if wait_ms:
-            time.sleep(wait_ms / 1000)
+        device.rest(time.sleep)
         if device.uptime_s() >= well_s:
             retained.note_well()
             well_s = device.uptime_s() + _WELL_S

@@ -694,7 +694,7 @@ def test_a_motor_that_is_missing_does_not_stop_the_walk() -> None:
 
 @pytest.mark.parametrize(
     "where",
-    ["chain.sample", "_buttons.step", "link.poll", "_buzz.step", "journal.poll", "_supply.receive", "session.second"],
+    ["chain.burst", "_buttons.step", "link.poll", "_buzz.step", "journal.poll", "_supply.receive", "session.second"],
 )
 def test_an_exception_in_any_module_stops_the_motor_and_ends_that_turn_alone(where: str) -> None:
     clip = Clip(Walker(leans=LEAN)).calibrated()

@@ -17,6 +17,7 @@ RELEASED = [
     "side_buzz", "sensitivity", "desk_hold_s", "rearm_s", "repeat1_s", "repeat2_s", "repeat3_s", "spacing_s",
     "snooze_min", "hill_deg", "hill_min", "walk_offset_max_deg", "recovery_tick", "strength_pct", "forward_axis",
     "coaching", "faded_after_days", "progressive", "stretch_min", "sit_nudge_min", "bow",
+    "doze_s",
 ]
 # fmt: on
 

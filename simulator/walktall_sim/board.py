@@ -47,8 +47,8 @@ FIRMWARE_BLOCKS = 880
 WATCHDOG_S = 6.0
 """``code.py``'s ``_WATCHDOG_S``; a test holds them together."""
 RESET_S = 4.0
-"""From a reset to the device's first turn: a second before CircuitPython runs anything (facts), and three for the imports,
-which is a guess: no board was timed."""
+"""From a reset to the device's first turn: a second before CircuitPython runs anything (facts), and three for the
+imports, which is a guess: no board was timed."""
 
 
 RESET_WATCHDOG = 6
@@ -375,11 +375,14 @@ class VirtualBoard:
         except flash.PowerCut:
             self._lose_power()
             raise
-        wait_ms = self.device.wait_ms()
         clock.advance_us(TURN_US)
-        if wait_ms > 0:
-            # Up to the edge of the millisecond, as the device's own clock counts them.
-            clock.sleep((wait_ms * 1000 - clock.now_us % 1000) / US_PER_S)
+        self.device.rest(self._sleep)
+
+    def _sleep(self, seconds: float) -> None:
+        """Up to the edge of the millisecond, as the device's own clock counts them."""
+        us = int(seconds * US_PER_S + 0.5) - self.clock.now_us % 1000
+        if us > 0:
+            self.clock.sleep(us / US_PER_S)
 
     def _hang(self) -> None:
         """The program stands still: every output stays as it is, until the watchdog bites."""

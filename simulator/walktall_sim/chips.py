@@ -2,9 +2,10 @@
 
 What is here: identification, software reset, ranges and rates with power-down, saturation, block data update,
 address auto-increment, status, temperature, and the FIFO in each chip's own layout with level, threshold, full, overrun
-and empty flags; power taken away, silent reset and other faults. What is not: filters and their settling, interrupt
-pins, embedded functions (pedometer, tap, tilt, machine learning), the sensor hub, SPI and I3C. Registers of those read
-back what was written.
+and empty flags; wake-up by the slope filter, latched; power taken away, silent reset and other faults. What is not:
+other filters and their settling, interrupt pins, wake-up by the high-pass filter or after a duration, embedded
+functions (pedometer, tap, tilt, machine learning), the sensor hub, SPI and I3C. Registers of those read back what was
+written.
 
 Time is lazy: nothing happens between bus accesses; at each access the chip catches up with the clock and takes the
 samples that fell due from its source, never one ahead of time, because what the motor does changes what comes next.
@@ -12,7 +13,8 @@ Sample 0 of the source falls due one period after the FIFO is first switched on;
 that is reset or loses its power misses samples, it does not postpone them.
 
 Sources: ST's register headers ``lsm6ds3tr-c_reg.h`` and ``lsm6dsox_reg.h`` (STMicroelectronics/lsm6ds3tr-c-pid and
-lsm6dsox-pid), ST's FIFO driver in Linux (st_lsm6dsx_buffer.c) for burst order, facts/hardware.md. Register numbers are
+lsm6dsox-pid), ST's AN5130 for the slope filter (half the difference of two samples), ST's FIFO driver in Linux
+(st_lsm6dsx_buffer.c) for burst order, facts/hardware.md. Register numbers are
 hexadecimal in the comments. Not verified on a chip: the sense of TAG_PARITY (even here), and that DIFF_FIFO of the TR-C
 reads 0 when all 2048 words are taken (11 bits cannot say 2048; users report it so).
 """
@@ -137,6 +139,39 @@ def quantise(block: FloatArray, accel_fs_g: int, gyro_fs_dps: int) -> Int16Array
     return scaled.astype(np.int16)
 
 
+class WakeUp:
+    """The wake-up function: samples at the accelerometer's own rate through the slope filter against a threshold.
+
+    Shared by the virtual chips and by the replay's fast path, so that both wake at the same sample.
+
+    :param rate_mhz: of the accelerometer, millihertz
+    :param fs_g: its full scale
+    :param threshold: WK_THS, in parts of 1/64 of the full scale
+    """
+
+    def __init__(self, rate_mhz: int = 26_000, fs_g: int = 2, threshold: int = 1) -> None:
+        self.rate_mhz = rate_mhz
+        self.fs_g = fs_g
+        self.threshold = threshold * 32768 // 64
+        self._last: NDArray[np.int32] | None = None
+
+    def feed(self, rows: FloatArray, i0: int) -> int:
+        """The axes that moved among source samples ``i0 ...``, as WAKE_UP_SRC has them: X 4, Y 2, Z 1."""
+        rate = min(self.rate_mhz, SOURCE_RATE_MHZ)
+        j0 = -(-i0 * rate // SOURCE_RATE_MHZ)
+        j1 = -(-(i0 + len(rows)) * rate // SOURCE_RATE_MHZ)
+        taken = rows[np.arange(j0, j1) * SOURCE_RATE_MHZ // rate - i0]
+        taken = taken[present(taken)]
+        if not len(taken):
+            return 0
+        counts = quantise(taken, self.fs_g, 500)[:, :3].astype(np.int32)
+        if self._last is not None:
+            counts = np.concatenate([self._last[None, :], counts])
+        self._last = counts[-1]
+        moved = (np.abs(np.diff(counts, axis=0)) >> 1 > self.threshold).any(axis=0)
+        return int(moved[0]) << 2 | int(moved[1]) << 1 | int(moved[2]) if len(counts) > 1 else 0
+
+
 class _Fifo:
     """Packed words in a queue of bytes: appended in blocks, read as slices, the oldest dropped when full.
 
@@ -245,6 +280,8 @@ class Lsm6ds:
         self._n_nacks = 0
         self._supply_failed = False
         self._last_row: Int16Array | None = None
+        self._wake_up: WakeUp | None = None
+        self._wake_up_src = 0
         self._load_reset_values()
 
     # What each chip defines.
@@ -302,6 +339,8 @@ class Lsm6ds:
         rate_accel, rate_gyro = self._fifo_rates_mhz()
         mode = self._fifo_mode_code()
         rate = max(rate_accel, rate_gyro)
+        if self._wake_up is not None:
+            self._watch(due)
         # Without their triggers (not modelled) continuous-to-FIFO (3) is continuous, the two from bypass (4, 7) are
         # bypass.
         if rate == 0 or mode in (0, 4, 7) or not self._powered:
@@ -323,6 +362,33 @@ class Lsm6ds:
                 self._fifo.put(self._pack(counts, self._slot, step_accel, step_gyro), mode == 1)
                 self._slot += len(counts)
             self._next += n
+
+    def _watch(self, due: int) -> None:
+        """Let the wake-up function see the samples up to ``due``; the FIFO takes them from the source once more."""
+        assert self._wake_up is not None
+        i0 = self._next
+        while i0 <= due:
+            n = min(due + 1 - i0, _BLOCK_MAX)
+            rows = self.source.block(i0, n)
+            if len(rows) < n:
+                self.exhausted = True
+            if self._freeze:
+                rows = rows[:0]
+            axes = self._wake_up.feed(rows, i0)
+            if axes:
+                self._wake_up_src |= 0x08 | axes
+            i0 += n
+
+    def _wake_up_written(self) -> None:
+        """After a write: it runs while INTERRUPTS_ENABLE (58h bit 7 in both chips) and the accelerometer are on.
+
+        WK_THS is 5Bh bits 5:0; on the OX 5Ch bit 4 (WAKE_THS_W) makes its parts 1/256.
+        """
+        self._wake_up = None
+        if self._regs[0x58] & 0x80 and self.accel_odr_mhz:
+            self._wake_up = WakeUp(self.accel_odr_mhz, self.accel_fs_g, self._regs[0x5B] & 0x3F)
+            if self.WHO_AM_I == 0x6C and self._regs[0x5C] & 0x10:
+                self._wake_up.threshold >>= 2
 
     @staticmethod
     def _resampled(rows: FloatArray, i0: int, rate_mhz: int) -> FloatArray:
@@ -464,6 +530,8 @@ class Lsm6ds:
         self._out = bytes(14)
         self._seen_accel = self._seen_gyro = self._due(self._clock.now_us)
         self._last_row = None
+        self._wake_up = None
+        self._wake_up_src = 0
 
     # The bus.
 
@@ -495,6 +563,8 @@ class Lsm6ds:
         self._regs[register] = value
         if register == 0x0A and old != value:
             self._fifo_mode_written(old & 7, value & 7)
+        if register in (0x10, 0x58, 0x5B, 0x5C):
+            self._wake_up_written()
 
     def _fifo_mode_written(self, old: int, new: int) -> None:
         if new == 0 or old == 0:
@@ -533,6 +603,13 @@ class Lsm6ds:
             self._regs[0x0F] = self._who_am_i
         if register <= 0x3D and last >= 0x3A:
             self._refresh_fifo_status()
+        if register <= 0x1B <= last:
+            self._regs[0x1B] = self._wake_up_src
+            # Latched (LIR: 58h bit 0, on the OX 56h bit 0) it stays until it is read; unlatched it has long passed.
+            latched = self._regs[0x56 if self.WHO_AM_I == 0x6C else 0x58] & 1
+            if not latched:
+                self._regs[0x1B] = 0
+            self._wake_up_src = 0
         if register <= 0x1E <= last:
             self._regs[0x1E] = self._status()
         if register <= 0x2D and last >= 0x20:

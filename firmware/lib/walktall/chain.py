@@ -28,6 +28,9 @@ except ImportError:
         return value
 
 
+# Where nobody walks the sensor may doze: after `doze_s`, or, when it was woken and nobody walked, after 10 s.
+_WOKEN_TICKS = const(40)
+_MAKING_UP_TICKS = const(4)  # the walking gate is about to open
 _SETTLE_TICKS = const(4)  # after a gap: until the 1 s mean holds only what came behind it
 _AFTER_SHAKE = const(13)  # 250 ms after the motor stopped, the accelerometer is still shaken
 _LONG_GAP = const(104)  # 2 s: what was known of motion is stale
@@ -71,6 +74,10 @@ class Chain:
         self._walking = 0
         self._since_buzz = 0
         self._cadence = 0
+        #: 1 at the end of a second in which nothing needs the sensor's samples; `dozed` then stands for them.
+        self.may_doze = 0
+        self._wakeful = settings.values[s.SET_DOZE_S] * e.TICKS_PER_S  # ticks until then, at the least
+        self._n_ticks = 0
         #: Where the rows of a trace go (`rows.RowWriter`), or None.
         self.rows = None
         self._votes = array("B", [0] * _CLASSES)
@@ -90,6 +97,7 @@ class Chain:
         self.detector.configure(settings)
         self._mark(e.SETTINGS, 0)
         self._note()
+        self._wakeful = settings.values[s.SET_DOZE_S] * e.TICKS_PER_S
 
     def _note(self):
         v = self.settings.values
@@ -191,7 +199,27 @@ class Chain:
         elif self._tick_shaken:
             state |= e.SHAKEN
         self._tick_shaken = 0
-        return self.judge(detector.look_pitch_cdeg, detector.look_roll_cdeg, state, gait.cadence_spm)
+        doze = self.settings.values[s.SET_DOZE_S]
+        if gait.walking:
+            self._wakeful = doze * e.TICKS_PER_S
+        elif self._wakeful:
+            self._wakeful -= 1
+        if gait.score > 0 and not gait.still and self._wakeful < _MAKING_UP_TICKS:
+            self._wakeful = _MAKING_UP_TICKS
+        told = self.judge(detector.look_pitch_cdeg, detector.look_roll_cdeg, state, gait.cadence_spm)
+        self.may_doze = (
+            1
+            if doze
+            and not self._wakeful
+            and not self._shaken
+            and told & e.SECOND
+            and not self.calibrator.state
+            and not self.bow.left
+            # At a desk somebody who sits is judged, who does not walk.
+            and (self.settings.values[s.SET_MODE] == 0 or detector.off_body)
+            else 0
+        )
+        return told
 
     def judge(self, pitch_cdeg, roll_cdeg, state, cadence_spm):
         """Judge one tick, from the sensor or out of a trace: `events.TICK`, with `events.SECOND` when it closed one.
@@ -215,6 +243,7 @@ class Chain:
         if state & e.KIND < e.MISSING and self._since_buzz < 0x3FFFFFF:
             self._since_buzz += 1
         # ---- the second ----
+        self._n_ticks += 1
         votes = self._votes
         votes[detector.second_class] += 1
         self._ticks += 1
@@ -300,6 +329,34 @@ class Chain:
         n_samples += _AFTER_SHAKE
         if n_samples > self._shaken:
             self._shaken = n_samples
+
+    def dozed(self, n_samples):
+        """The sensor waited for motion for `n_samples`, and there was none: nobody walked, nothing is judged, no gap.
+
+        Returns as `sample` does.
+        """
+        self.may_doze = 0
+        self.n_samples += n_samples
+        self._shaken = self._shaken - n_samples if self._shaken > n_samples else 0
+        left = self._in_tick + n_samples
+        told = 0
+        while left >= e.TICK_SAMPLES:
+            left -= e.TICK_SAMPLES
+            told |= self.judge(0, 0, e.STILL | e.DOZED, 0)
+        self._in_tick = left
+        return told
+
+    def woke(self):
+        """Samples come again: motion and gravity begin anew, the gyroscope's bias is kept."""
+        self.tilt.restart()
+        self.gait.restart()
+        self._wakeful = _WOKEN_TICKS
+
+    def mend(self):
+        """Judge as missing what an exception kept from being judged."""
+        self._in_tick = self.n_samples % e.TICK_SAMPLES
+        while self._n_ticks < self.n_samples // e.TICK_SAMPLES:
+            self.judge(0, 0, e.MISSING, 0)
 
     def missed(self, n_samples):
         """`n_samples` were lost: time passes, nothing is judged, the seconds are left out as a gap."""

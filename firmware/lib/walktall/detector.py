@@ -342,6 +342,16 @@ class Detector:
             self.raw_pitch_cdeg = (p[0] + p[1] + p[2] + p[3] + (n >> 1)) // n
         return turn
 
+    def _count_down(self):
+        if self.snoozed:
+            self.snoozed -= 1
+        if self.hill:
+            self.hill -= 1
+        if self.muted:
+            self.muted -= 1
+        if self._since_first < 0x3FFFFF:
+            self._since_first += 1
+
     def step(self, tick_pitch, tick_roll, state, cadence):
         """Judge one tick.
 
@@ -361,15 +371,20 @@ class Detector:
             self._fresh = 0
             self._jump_at = 0
             self.second_class = e.CLASS_GAP
+            if kind != e.DOZED:
+                return
+            # Nothing moved, and nothing is known of angles: history begins anew, what lasts a time runs on.
+            self._n = 0
+            self._minute = 0
+            self._count_down()
+            if not self.calibrated or self.slipped:
+                self.second_class = e.CLASS_UNSURE
+            elif self.off_body:
+                self.second_class = e.CLASS_OFF_BODY
+            else:
+                self.second_class = e.CLASS_SNOOZED if self.snoozed else e.CLASS_STILL
             return
-        if self.snoozed:
-            self.snoozed -= 1
-        if self.hill:
-            self.hill -= 1
-        if self.muted:
-            self.muted -= 1
-        if self._since_first < 0x3FFFFF:
-            self._since_first += 1
+        self._count_down()
         if not self.calibrated:
             self.second_class = e.CLASS_UNSURE
             return

@@ -2,9 +2,13 @@
 
     button -> link -> motor edge -> sensor -> chain -> buzz -> once a second: check, journal, battery, light
 
-`poll()` reads the clock and returns; `wait_ms()` says how long nothing is due: until the next burst of the FIFO,
-edge of the motor or look at the button. While the motor is driven the bus is left alone (the FIFO holds 4.9 s and
-more); when it rests, everything gathered is drained.
+`poll()` reads the clock and returns; `wait_ms()` says how long nothing is due: until the next burst of the FIFO, edge
+of the motor or change of the light; `rest()` sleeps so long, and looks at the button's pin every 30 ms meanwhile.
+While the motor is driven the bus is left alone (the FIFO holds 4.9 s and more); when it rests, everything gathered is
+drained.
+
+**Where nobody walks** (`chain.may_doze`) the sensor waits for motion by itself, and is asked once a second whether
+there was any. Those seconds are no gap: nobody walked in them. While a host is there it does not doze.
 
 **The sensor** may fail in any way it likes: an exception, another chip, silence, frozen or saturated data, a silent
 reset. Then the motor is off at once, time counts as gap by the clock (`supply`), and the sensor is power-cycled after
@@ -65,6 +69,8 @@ _RETRY_MAX_MS = const(1500)  # with a start of 0.6 s behind it: back within 3 s 
 _AGAIN_MS = const(10)
 _FAULTS_MAX = const(10)
 _GAP_PIECE = const(3120)  # 60 s
+_DOZE_SAMPLES = const(52)  # a look a second
+_WAKE_SAMPLES = const(7)  # until the gyroscope has settled (imu.wake)
 
 # Held 1 s within 15 s of a buzz: "that was wrong". Two presses within 10 s of a calibration: take it back (design).
 _WRONG_MS = const(15000)
@@ -85,7 +91,7 @@ LOW_BATTERY_MV = const(3400)
 _BATTERY_EVERY_S = const(10)
 _BATTERY_LOW_N = const(3)
 
-# The light, as bits of colour: 1 red, 2 green, 4 blue. A board with one LED shows any of them.
+# The light, as bits of colour: 1 red, 2 green, 4 blue. A board with one LED shows any of them: there the rhythm tells.
 LED_OFF = const(0)
 LED_FAULT = const(1)
 LED_CHARGING = const(2)
@@ -94,6 +100,19 @@ LED_HOST = const(4)
 LED_LOW_BATTERY = const(5)
 LED_SNOOZED = const(6)
 LED_CALIBRATING = const(7)
+# The rhythm of each: 16 eighths of a second, lowest bit first, over and over.
+RHYTHMS = (
+    0,
+    0b10101,  # three flashes
+    0x00FF,  # a second on, a second off
+    0b1001111,  # long, short
+    0x3FFF,  # on, but for a blink
+    0b101,  # two flashes
+    0b1,  # a flash
+    0x5555,  # fast
+)
+_BEAT_MS = const(125)
+_BEATS = const(16)
 
 
 # By WHO_AM_I.
@@ -184,6 +203,7 @@ class Device:
         self._uptime_ms = 0
         self._utc_base_s = 0  # UTC at uptime 0, 0 = not set
         self._faults_in_row = 0
+        self._fault_ms = now_ms
 
         self.journal = j.Journal(banks, random_bytes)
         self._load()
@@ -217,6 +237,9 @@ class Device:
 
         self._sensor_ok = False
         self._sensor_met = False  # it has been started at least once
+        self._dozing = 0  # 1 it waits for motion, 2 its gyroscope is starting
+        self._roused = False  # somebody wants samples
+        self._mend = False  # a turn broke off: the chain may lack a tick
         self._retried = False  # the last transfer failed, and is not called a failure of the sensor yet
         self._total = 0  # samples of a long drain that the chain has, and the supply does not know of yet
         self._owed = 0  # samples, missing ones too, that the chain has or lie in the gap: less only if a turn broke off
@@ -224,6 +247,9 @@ class Device:
         self._due_ms = now_ms
         self._second_ms = ticks_add(now_ms, _SECOND_MS)
         self._scan_ms = now_ms
+        self._colour = LED_OFF
+        self._beat = 0
+        self._beat_ms = now_ms
         self._wearing = True  # the next sample opens a session: power-on is putting it on
         self._battery_mv = 0
         self._battery_low = 0
@@ -265,11 +291,14 @@ class Device:
         """One turn; never waits, and raises only when ten turns in a row have failed."""
         try:
             self._turn(self._ticks_ms())
-            self._faults_in_row = 0
+            # Turns between that had nothing to do are no proof.
+            if self._faults_in_row and ticks_diff(self._now_ms, self._fault_ms) >= _SECOND_MS:
+                self._faults_in_row = 0
         except Exception as fault:
             self._motor_off()
             self._settle_up()
             self._faults_in_row += 1
+            self._fault_ms = self._now_ms
             if self._faults_in_row >= _FAULTS_MAX:
                 raise
             self._note("poll", fault)
@@ -288,15 +317,45 @@ class Device:
             due = ticks_diff(self._due_ms, now_ms)
             if due < wait:
                 wait = due
-        if self._button is not None:
+        if self._button is not None and self._buttons.active:
             scan = ticks_diff(self._scan_ms, now_ms)
             if scan < wait:
                 wait = scan
+        if self._colour:
+            beat = ticks_diff(self._beat_ms, now_ms)
+            if beat < wait:
+                wait = beat
         if self.link.connected:
             pause = _LINK_BUSY_MS if self.link.busy or self._sources is not None else _LINK_MS
             if pause < wait:
                 wait = pause
         return wait if wait > 0 else 0
+
+    def rest(self, sleep):
+        """Sleep until something is due or the button is pressed. Its pin is looked at every 30 ms, and nothing else.
+
+        :param sleep: as `time.sleep`
+        """
+        try:
+            wait = self.wait_ms()
+            button = self._button
+            if button is None or self._buttons.active:
+                if wait:
+                    sleep(wait / 1000)
+                return
+            end_ms = ticks_add(self._ticks_ms(), wait)
+            # A clock that is set back in here must not make it longer.
+            while wait > 0:
+                nap = wait if wait < _SCAN_MS else _SCAN_MS
+                sleep(nap / 1000)
+                if button.pressed:
+                    return
+                left = ticks_diff(end_ms, self._ticks_ms())
+                wait = left if left < wait else wait - nap
+        except Exception as fault:
+            self._motor_off()
+            self._note("wait", fault)
+            sleep(_SCAN_MS / 1000)
 
     def _turn(self, now_ms):
         self._pass_time(now_ms)
@@ -321,6 +380,8 @@ class Device:
             if ticks_diff(now_ms, self._second_ms) >= 0:  # late, or the clock jumped: once is enough
                 self._second_ms = ticks_add(now_ms, _SECOND_MS)
             self._each_second(now_ms)
+        if self._colour and ticks_diff(now_ms, self._beat_ms) >= 0:
+            self._blink(now_ms)
 
     def _pass_time(self, now_ms):
         passed = ticks_diff(now_ms, self._now_ms)
@@ -420,8 +481,14 @@ class Device:
             return
         if self._wearing:
             self._open_session()
+        if self._mend:
+            self._mend = False
+            self.chain.mend()
         try:
-            self._drain(now_ms)
+            if self._dozing:
+                self._doze(now_ms)
+            else:
+                self._drain(now_ms)
         except (OSError, RuntimeError, ValueError) as fault:
             self._settle_up()
             if self._retried:
@@ -433,14 +500,75 @@ class Device:
                 self._due_ms = ticks_add(self._ticks_ms(), _AGAIN_MS)
             return
         self._retried = False
+        if self._dozing:
+            return
         supply = self._supply
         if supply.silent_ms >= _SILENT_MS:
             self._sensor_failed(now_ms, None)
         elif supply.stale >= _STALE_SAMPLES:
             supply.stale = 0
             self._sensor_failed(now_ms, None)
+        elif self.chain.may_doze and not self.chain.n_samples % e.TICK_SAMPLES and self._nothing_wanted():
+            self._lie_down(now_ms)
         else:
             self._due_ms = ticks_add(now_ms, supply.wait_ms(self._samples_to_tick(), now_ms))
+
+    # Where nobody walks.
+
+    def _nothing_wanted(self):
+        """True while nobody needs samples."""
+        return not (
+            self._calibrating or self._bowing or self._gap or self.link.connected or self._sources or self.raw_left_s()
+        )
+
+    def _lie_down(self, now_ms):
+        """Let the sensor wait for motion."""
+        try:
+            self._imu.doze()
+        except (OSError, RuntimeError, ValueError) as fault:
+            self._sensor_failed(now_ms, fault)
+            return
+        self._dozing = 1
+        self._roused = False
+        self._due_ms = ticks_add(now_ms, self._supply.wait_ms(_DOZE_SAMPLES, now_ms))
+        # One turn a second does for all.
+        self._second_ms = self._due_ms
+
+    def _doze(self, now_ms):
+        """Once a second: did anything move? Then wake the sensor, and when its gyroscope has settled take samples."""
+        supply = self._supply
+        supply.elapse(now_ms)
+        if self._dozing == 1:
+            moved = self._imu.moved()
+            if moved < 0:
+                self._count_silence(now_ms)
+                self._sensor_failed(now_ms, None)
+                return
+            if moved or self._roused or not self._nothing_wanted():
+                self._imu.wake()
+                self._dozing = 2
+            n = _DOZE_SAMPLES if self._dozing == 1 else _WAKE_SAMPLES
+        else:
+            self._imu.restart_fifo()
+            self._dozing = 0
+            self.chain.woke()
+            n = e.TICK_SAMPLES
+        self._pass_by(supply.pass_by())
+        if not self._dozing:
+            n = self._samples_to_tick()
+        self._due_ms = ticks_add(now_ms, supply.wait_ms(n, now_ms))
+
+    def _pass_by(self, n):
+        """Time passes without samples, and without a gap."""
+        self._owed += n
+        if self.chain.dozed(n) & e.SECOND:
+            self._each_worn_second()
+
+    def _rouse(self):
+        """Samples are wanted: at once, where the sensor dozes."""
+        if self._dozing == 1:
+            self._roused = True
+            self._due_ms = self._now_ms
 
     def _samples_to_tick(self):
         return e.TICK_SAMPLES - (self.chain.n_samples + self._gap) % e.TICK_SAMPLES
@@ -545,6 +673,7 @@ class Device:
         left = self._owed - self.chain.n_samples - self._gap
         if left > 0:
             self._gap += left
+        self._mend = True
 
     def _close_gap(self):
         n = self._gap
@@ -558,6 +687,7 @@ class Device:
     def _sensor_failed(self, now_ms, fault):
         self._motor_off()
         self._sensor_ok = False
+        self._dozing = 0
         if self.session.open:
             self.session.note_flag(r.FLAG_SENSOR)
         if fault is None:
@@ -786,6 +916,8 @@ class Device:
         self._second_n += 1
         if self._usb_s >= _USB_END_S:
             self.end_session(0, True)
+        if self.link.connected:
+            self._rouse()
         self._usb_s = self._usb_s + 1 if self._power is not None and self._power.usb else 0
         kept_in = self._kept_in()
         self.chain.left_out = e.CLASS_CHARGING if kept_in else 0
@@ -819,7 +951,7 @@ class Device:
 
     def _check_sensor(self, now_ms):
         """Whether the chip is still set up: after a silent reset it delivers nothing, or zeros."""
-        if not self._sensor_ok:
+        if not self._sensor_ok or self._dozing:  # dozing, each look checks
             return
         try:
             if self._imu.check():
@@ -870,8 +1002,22 @@ class Device:
             colour = LED_UNCALIBRATED
         elif self.chain.detector.snoozed:
             colour = LED_SNOOZED
-        # Blinking says it as well and costs half.
-        self._led.set(colour if self._second_n & 1 else LED_OFF)
+        if colour != self._colour:
+            self._colour = colour
+            self._beat = 0
+            self._beat_ms = self._now_ms
+            self._led.set(LED_OFF)
+
+    def _blink(self, now_ms):
+        """Show this beat of the rhythm, and wait for the next one that differs."""
+        rhythm = RHYTHMS[self._colour]
+        on = rhythm >> self._beat & 1
+        self._led.set(self._colour if on else LED_OFF)
+        n = 1
+        while n < _BEATS and rhythm >> (self._beat + n) % _BEATS & 1 == on:
+            n += 1
+        self._beat = (self._beat + n) % _BEATS
+        self._beat_ms = ticks_add(now_ms, n * _BEAT_MS)
 
     # On and off.
 
@@ -882,6 +1028,7 @@ class Device:
         self._motor_off()
         self._start_pattern(pattern)
         self._sensor_ok = False
+        self._dozing = 0
         try:
             self._imu.switch_off()
         except (OSError, RuntimeError, ValueError) as fault:
@@ -1127,6 +1274,7 @@ class Device:
         """Take over the journal's settings, and let them be written."""
         self.chain.configure(self.settings)
         self.trace.cut(self._uptime_s, self.utc_s())
+        self._rouse()
         axis = self.settings.values[s.SET_FORWARD_AXIS]
         if axis != self._forward_axis:
             # Somebody has said which way is forward: that counts for more than an earlier bow.
@@ -1149,6 +1297,7 @@ class Device:
             self._play(z.P_REFUSED)
             return False
         self._calibrating = True
+        self._rouse()
         self._leave_bow()
         self._calibration_state = _CALIBRATION_RUNNING
         self.chain.begin_calibration()

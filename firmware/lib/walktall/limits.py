@@ -51,6 +51,7 @@ TABLE = (
     "stretch_min 0 0 240 "
     "sit_nudge_min 0 0 240 "
     "bow 0 0 1 "
+    "doze_s 60 0 3600 "
 )
 
 # Index of each setting; a test holds them to the table.
@@ -83,7 +84,8 @@ SET_PROGRESSIVE = const(25)
 SET_STRETCH_MIN = const(26)
 SET_SIT_NUDGE_MIN = const(27)
 SET_BOW = const(28)
-N_SETTINGS = const(29)
+SET_DOZE_S = const(29)
+N_SETTINGS = const(30)
 
 #: (on, off) in degrees of the FORWARD limits by ``sensitivity``, one pair after the other; the first pair stands for
 #: ``on_deg``, ``off_deg``. Source: docs/algorithm.md, alarm quality.

@@ -232,4 +232,5 @@ SETTINGS = {
     "stretch_min": "a cue to stretch after this much walking, 0 = none",
     "sit_nudge_min": "desk mode: a nudge after sitting still this long, 0 = none",
     "bow": "after a calibration, bow by 15 degrees or more within 8 s: it finds the forward axis however the clip sits",
+    "doze_s": "the sensor only waits for motion when nobody has walked for so long, to spare the battery, 0 = never",
 }

@@ -179,6 +179,25 @@ class Supply:
         self.gap_first = True
         return 0
 
+    def pass_by(self):
+        """How many samples would have come in the time that has passed: of a sensor that was told to gather none."""
+        dt_ms = self._dt_ms
+        self._dt_ms = 0
+        self.silent_ms = 0
+        self._late_ms = 0
+        self.in_gap = False
+        self.gap_first = False
+        self._restart_rate()
+        if dt_ms > JUMP_MS:
+            self.jumps += 1
+            return 0
+        self._phase += dt_ms * _UNITS_PER_MS
+        n = self._phase // self.period
+        if n < 0:
+            n = 0
+        self._phase -= n * self.period
+        return n
+
     def took(self, n):
         """`n` samples were drained and the rest could not be: they are on the grid, and nothing is judged yet."""
         self._phase -= n * self.period

@@ -32,6 +32,7 @@ cdef class Chain:
     cdef public int _in_tick, _ticks, _shaken, _tick_shaken, _settle, _walking, _since_buzz, _cadence
     cdef public int closed
     cdef public short[::1] _one
+    cdef public int may_doze, _wakeful, _n_ticks
 
     cpdef void configure(self, settings) except *
     cpdef void _note(self) except *
@@ -49,6 +50,9 @@ cdef class Chain:
     cpdef void _ask(self, int pattern) except *
     cpdef void shake(self, int n_samples) except *
     cpdef void missed(self, int n_samples) except *
+    cpdef int dozed(self, int n_samples) except? -1
+    cpdef void woke(self) except *
+    cpdef void mend(self) except *
     cpdef bint set_upright(self, int ax, int ay, int az, int bx, int by, int bz, int quality) except -1
     cpdef void begin_calibration(self) except *
     cpdef void cancel_calibration(self) except *

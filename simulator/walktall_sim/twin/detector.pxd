@@ -46,6 +46,7 @@ cdef class Detector:
     cpdef void begin_hill(self) except *
     cpdef void look(self, Tilt tilt) except *
     cpdef int _take(self, int pitch, int roll) except? -1
+    cpdef void _count_down(self) except *
     cpdef void step(self, int tick_pitch, int tick_roll, int state, int cadence) except *
     cpdef void _run(self, Fault fault, int angle, int angle_3s, int extra, int allowed) except *
     cpdef int _pitch_before(self, int ticks, int width) except? -1

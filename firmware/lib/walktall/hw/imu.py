@@ -10,6 +10,10 @@ call it again until it returns 0. It does not know what time it is: how many sam
 for the caller to say, who knows when it last looked. It judges no value either: frozen or saturated samples pass
 through.
 
+`doze()` leaves the accelerometer alone on, at 26 Hz in low power, to wait for motion: the chip's wake-up function tells
+by WAKE_UP_SRC when two samples in a row differ by more than 62 mg on an axis (its slope filter halves the difference).
+`moved()` asks it; `wake()` and, when the gyroscope has settled, `restart_fifo()` lead back.
+
 Scale: 1 g = 8197 counts (0.122 mg a count), 1 dps = 57.14 counts (17.5 mdps a count): datasheets, table 3.
 Registers: ST's ``lsm6ds3tr-c_reg.h``, ``lsm6dsox_reg.h``.
 """
@@ -61,6 +65,22 @@ _TAG_GYRO = const(1)
 _TAG_ACCEL = const(2)
 _NONE = const(4)  # no time slot: TAG_CNT is 0..3
 
+# Waiting for motion: CTRL1_XL 26 Hz, +-2 g; CTRL6_C bit 4 XL_HM_MODE = 1: low power below 104 Hz; WAKE_UP_THS 1 of 64
+# parts of 2 g; LIR keeps WU_IA until WAKE_UP_SRC is read. TAP_CFG of the TR-C (58h) and TAP_CFG2 of the OX hold
+# INTERRUPTS_ENABLE in bit 7, LIR is bit 0 of 58h there and of TAP_CFG0 (56h) here. No pin is needed. Not seen on
+# a board.
+_CTRL6_C = const(0x15)
+_CTRL1_DOZE = const(0x20)
+_CTRL6_DOZE = const(0x10)
+_TAP_CFG0_SOX = const(0x56)
+_TAP_CFG = const(0x58)
+_WAKE_UP_THS = const(0x5B)
+_WAKE_UP_DUR = const(0x5C)
+_LOOK_BYTES = const(31)  # WHO_AM_I 0Fh .. OUTZ_H_XL 2Dh in one burst
+_LOOK_WAKE = const(0x1B - 0x0F)  # WAKE_UP_SRC; WU_IA is bit 3
+_LOOK_ACCEL = const(0x28 - 0x0F)
+_STILL_LOOKS = const(3)
+
 # SW_RESET takes 50 us; the poll waits 1 ms a turn.
 _RESET_POLLS = const(20)
 
@@ -103,6 +123,8 @@ class Imu:
         self._slot_gyro = _NONE
         self._slot_accel = _NONE
         self._n_last = 0
+        self._look = bytearray(_LOOK_BYTES)
+        self._looks_alike = 0
 
     def start(self):
         """Find, reset and configure the chip, and start its FIFO.
@@ -259,6 +281,64 @@ class Imu:
         if self._tagged:
             return control[3] == _BATCH_SOX and control[4] == _MODE_SOX
         return control[2] == _BATCH_TRC and control[4] == _MODE_TRC
+
+    def doze(self):
+        """Gyroscope and FIFO off; the accelerometer waits for motion.
+
+        :raises OSError: the chip does not answer
+        """
+        self._write(_FIFO_MODE, 0)
+        self._write(_CTRL2_G, 0)
+        self._write(_CTRL6_C, _CTRL6_DOZE)
+        self._write(_CTRL1_XL, _CTRL1_DOZE)
+        self._write(_WAKE_UP_DUR, 0)
+        self._write(_WAKE_UP_THS, 1)
+        if self._tagged:
+            self._write(_TAP_CFG0_SOX, 1)
+            self._write(_TAP_CFG, 0x80)
+        else:
+            self._write(_TAP_CFG, 0x81)
+        self._looks_alike = 0
+
+    def moved(self):
+        """Since `doze` or the last call: 1 something moved, 0 nothing did, -1 the chip has lost what was written, or
+        its values stand still, which an accelerometer's never do. Allocates nothing.
+
+        :raises OSError: the chip does not answer
+        """
+        look = self._look
+        accel = self._status  # the low bytes of the last look, and one of the high ones
+        before = accel[0] | accel[1] << 8 | accel[2] << 16
+        self._read(_WHO_AM_I, look, _LOOK_BYTES)
+        accel[0] = look[_LOOK_ACCEL]
+        accel[1] = look[_LOOK_ACCEL + 2]
+        accel[2] = look[_LOOK_ACCEL + 4]
+        if (
+            look[0] != self.who_am_i
+            or look[1] != _CTRL1_DOZE
+            or look[2]
+            or look[3] != _CTRL3
+            or look[_CTRL6_C - 0x0F] != _CTRL6_DOZE
+        ):
+            return -1
+        if before == accel[0] | accel[1] << 8 | accel[2] << 16:
+            self._looks_alike += 1
+            if self._looks_alike >= _STILL_LOOKS:
+                return -1
+        else:
+            self._looks_alike = 0
+        return look[_LOOK_WAKE] >> 3 & 1
+
+    def wake(self):
+        """Both sensors on again as `start` leaves them. The gyroscope takes 70 ms, and its filter three samples (ST's
+        AN5130, turn-on and samples to discard): wait 7 samples, then `restart_fifo`.
+
+        :raises OSError: the chip does not answer
+        """
+        self._write(_TAP_CFG, 0)
+        self._write(_CTRL6_C, 0)
+        self._write(_CTRL1_XL, _CTRL1)
+        self._write(_CTRL2_G, _CTRL2)
 
     def drain(self):
         """Read up to ``MAX_SAMPLES`` samples into ``counts``: how many there are now, 0 when the FIFO is empty.

@@ -116,7 +116,7 @@ def test_a_walk_without_a_trace_says_so_and_shows_what_the_record_knows(tmp_path
     session, track = walk_of(full_walk(), tmp_path, traced=False)
     assert track is None
     words = read(page.walks_page([(session, track)], BERLIN)).text
-    assert "No trace of this walk was downloaded" in words
+    assert "No trace of this walk is here" in words
     assert "Where each second went" in words
     assert "path" not in set(read(page.walks_page([(session, track)], BERLIN)).tags) - {"path"}
 

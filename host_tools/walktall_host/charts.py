@@ -127,9 +127,14 @@ def pitch_chart(session: Session, track: Track) -> PitchChart:
     if on:
         limits.append(Limit(y(on), f"forward begins at {on}°", "forward"))
         limits.append(Limit(y(off), f"ends below {off}°", "off", below=True))
-    # The record does not carry the limit backward: what is drawn is the firmware's own, and said to be.
-    back = next(default for name, _, default, *_ in settings.SETTINGS if name == "back_on_deg")
-    limits.append(Limit(y(-back), f"backward begins at −{back}°, unless you changed it", "back", below=True))
+    back = track.back_on_deg
+    if back is None:
+        # The record does not carry this limit: what is drawn is the firmware's own, and said to be.
+        back = settings.SETTINGS[settings.SET_BACK_ON_DEG][2]
+        words = f"backward begins at −{back}°, unless you changed it"
+    else:
+        words = f"backward begins at −{back}°"
+    limits.append(Limit(y(-back), words, "back", below=True))
     step = 10 if high_deg - low_deg > 30 else 5
     known = [(a, b) for a, b, _ in track.runs]
     gaps = [

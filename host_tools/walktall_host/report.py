@@ -111,7 +111,7 @@ def blocks(
     if track is not None and bars:
         made.append(_line("pitch over the walk, each cell's mean: " + sparkline(track), _FAINT))
     made += [Text(""), Text("The clip", _HEADING), _rows(clip_rows(session))]
-    remarks = remarks_of(session, figures, zone) + (trace_remarks(session, track) if track is not None else [])
+    remarks = [*remarks_of(session, figures, zone), *trace_remarks(session, track)]
     if remarks:
         made += [Text(""), Text("Worth knowing", _HEADING), *(_line(text) for text in remarks)]
     if figures.advice:

@@ -81,10 +81,12 @@ def _walks(opened: Store, shown: Sequence[Session], html: str | None, json_: boo
     if json_:
         write_json({"sessions": [reports.document(session) for session in shown]})
         return
-    from .trace import session_rows
+    from .trace import session_rows, settings_of
     from .track import track_of
 
-    tracks = [(session, track_of(session, session_rows(opened, session))) for session in shown]
+    tracks = [
+        (session, track_of(session, session_rows(opened, session), settings_of(opened, session))) for session in shown
+    ]
     if html is not None:
         from . import page
 

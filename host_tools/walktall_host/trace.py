@@ -79,6 +79,18 @@ def told_of(store: Store, session: Session) -> Told:
     return Told(seconds, max(0, session["wear_s"] - seconds), unread)
 
 
+def settings_of(store: Store, session: Session) -> list[int] | None:
+    """The settings in force at the begin of the session, by their numbers, as far as its trace tells; else None."""
+    for raw in raws_of(store, session):
+        if raw[rows.H_FLAGS] & rows.B_SETTINGS:
+            try:
+                values = retrace.read(raw).settings
+            except retrace.BadBlock:
+                return None
+            return None if values is None else list(values)
+    return None
+
+
 def mark(store: Store, session: Session) -> str:
     """Changes whenever the blocks of the session in the store do: for whoever keeps what it made of them."""
     return store.blocks_mark(session)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from walktall import events
+from walktall import events, settings
 
 from .store import Session
 
@@ -152,6 +152,8 @@ class Track:
     #: Begin and end of the longest run of good seconds that no fault broke, in seconds of the walk; seconds left out
     #: may lie in between. None where there is none.
     longest_good: tuple[int, int] | None
+    #: Where backward begins, in degrees; None where the trace does not tell.
+    back_on_deg: int | None = None
 
     @property
     def answers_s(self) -> list[float]:
@@ -182,8 +184,11 @@ def _timed(session: Session, rows: Sequence["Row"]) -> Iterator[tuple[int, "Row"
             at = here
 
 
-def track_of(session: Session, rows: Sequence["Row"]) -> Track | None:
-    """What the trace shows of a session; None where there are no rows of it."""
+def track_of(session: Session, rows: Sequence["Row"], settings_in_force: Sequence[int] | None = None) -> Track | None:
+    """What the trace shows of a session; None where there are no rows of it.
+
+    :param settings_in_force: at its begin, by their numbers, None where they are not known
+    """
     timed = list(_timed(session, rows))
     if not timed:
         return None
@@ -204,7 +209,15 @@ def track_of(session: Session, rows: Sequence["Row"]) -> Track | None:
         happenings=_happenings(timed),
         histogram=histogram,
         longest_good=_longest_good(runs),
+        back_on_deg=_back_on_deg(settings_in_force),
     )
+
+
+def _back_on_deg(values: Sequence[int] | None) -> int | None:
+    """The setting, if it is one that a clip can have."""
+    _, _, _, least, greatest = settings.SETTINGS[settings.SET_BACK_ON_DEG]
+    found = values[settings.SET_BACK_ON_DEG] if values else 0
+    return int(found) if least <= found <= greatest else None
 
 
 def _columns(timed: Sequence[tuple[int, "Row"]], length_s: int) -> list[list[Column]]:

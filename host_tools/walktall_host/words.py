@@ -64,8 +64,8 @@ def trace_remarks(session: Session, track: Track | None) -> list[str]:
     """What of the walk the trace does not hold."""
     if track is None:
         return [
-            "No trace of this walk was downloaded (the clip keeps its latest hours only): when and why each buzz came, "
-            "and the pitch over time, cannot be shown. All figures here are from the clip's own summary."
+            "No trace of this walk is here (the clip keeps its latest hours only), so nothing can be shown over time; "
+            "all figures are from the clip's own summary."
         ]
     remarks = []
     if track.missing_s:

@@ -38,6 +38,7 @@ _LOST_GAP = const(260)  # 5 s: and who walked may have sat down
 _BRIEF_GAP = const(30)  # a burst or two: what came before it still holds
 _SHORT_GAP = const(13)
 _CLASSES = const(14)
+_CADENCE_HELD_SPM = const(3)
 _ANGLE_MAX_CDEG = const(2500)  # a new upright further than this from the last one is a mistake
 
 
@@ -224,7 +225,7 @@ class Chain:
     def judge(self, pitch_cdeg, roll_cdeg, state, cadence_spm):
         """Judge one tick, from the sensor or out of a trace: `events.TICK`, with `events.SECOND` when it closed one.
 
-        :param int pitch_cdeg: mean pitch of the tick from upright, in steps of 0.1 degrees
+        :param int pitch_cdeg: mean pitch of the tick from upright, in steps of 0.2 degrees
         :param int state: `events.WALKS`, `JOGS`, `STILL`, and one of `SHAKEN`, `SETTLING`, `MISSING`, `DOZED` or none
         :param int cadence_spm: as gait has it now; the detector is told the last whole second's
         """
@@ -268,13 +269,15 @@ class Chain:
         for kind in range(_CLASSES):
             votes[kind] = 0
         self.second_class = best
-        self._cadence = cadence_spm
+        # What labels compare is held until it has changed: a row of the trace tells it only then.
+        if not -_CADENCE_HELD_SPM < cadence_spm - self._cadence < _CADENCE_HELD_SPM or not cadence_spm:
+            self._cadence = cadence_spm
         self.session.silent = self.coach.silent
         self.session.second(
             best, detector.pitch_cdeg, detector.roll_cdeg, cadence_spm, state & e.WALKS, self.gait.steps
         )
         if rows is not None:
-            rows.second(best, cadence_spm)
+            rows.second(best, self._cadence)
         return e.TICK | e.SECOND
 
     def _put(self, code, fault, label, value):

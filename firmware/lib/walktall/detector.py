@@ -1,6 +1,6 @@
 """When has somebody leaned, slouched or arched too long? One decision a tick (250 ms), in integers.
 
-A tick comes in as two angles against the calibrated upright, in steps of 0.1 degrees, and what gait made of it: all
+A tick comes in as two angles against the calibrated upright, in steps of 0.2 degrees, and what gait made of it: all
 that a row of the trace holds, so that a walk can be judged again. What is judged is the mean of the last four ticks
 (1 s), less the walking offset. A fault is on from above its limit until below its lower one. While somebody walks its
 hold timer runs; when good it decays four times as fast; when walking has stopped, in a fast turn of the trunk, a jog, a
@@ -51,7 +51,7 @@ _BIN_CDEG = const(50)
 _OFFSET_RANK = const(50)  # percentile of pitch taken as one's own walking
 _BEND_CDEG = const(3000)
 _SECOND = const(4)
-_STEP_CDEG = const(10)
+_STEP_CDEG = const(20)
 _WRAP_CDEG = const(18000)
 
 
@@ -293,7 +293,7 @@ class Detector:
         self.hill = self._hill_ticks
 
     def look(self, tilt):
-        """Angles of the tick that `tilt` just closed, in steps of 0.1 degrees, into `look_pitch_cdeg` (forward is
+        """Angles of the tick that `tilt` just closed, in steps of 0.2 degrees, into `look_pitch_cdeg` (forward is
         positive) and `look_roll_cdeg` (right is)."""
         if not self.calibrated:
             return
@@ -607,7 +607,7 @@ class Detector:
 
     def _watch_for_table(self, walks):
         """A clip that moves less than anybody who breathes, for two minutes, lies on a table."""
-        pitch = self.tick_pitch_cdeg
+        pitch = self.raw_pitch_cdeg
         roll = self.roll_cdeg
         if self._minute == 0:
             self._low_pitch = self._high_pitch = pitch

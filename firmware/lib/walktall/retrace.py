@@ -14,8 +14,8 @@ from array import array
 from binascii import crc32
 
 from . import events as e
+from . import records as r
 from . import rows as w
-from . import slots as r
 from .chain import Chain
 from .detector import _STRANGER_TICKS as STRANGER_TICKS
 from .limits import SET_HILL_DEG, SET_WALK_OFFSET_MAX_DEG, Settings, index_of
@@ -99,8 +99,24 @@ class Block:
         self.stand_after = None
         self.offset_cdeg = None
         self.rows = []
+        #: Of a raw block: number of its first sample since the boot (what is missing between blocks is a gap), and the
+        #: samples, counts of ax, ay, az (8197 = 1 g), gx, gy, gz (17.5 mdps each).
+        self.first_sample = 0
+        self.samples = []
         if self.kind == w.KIND_ROWS:
             self._read_rows(raw)
+        elif self.kind == w.KIND_RAW:
+            self._read_samples(raw)
+
+    def _read_samples(self, raw):
+        end = _uint(raw, w.H_ROWS_END, 2)
+        at = raw[w.H_ROWS_FROM]
+        if not w.HEADER_BYTES + 4 <= at <= end <= w.CRC_AT or (end - at) % 12:
+            raise BadBlock("its samples lie from %d to %d" % (at, end))
+        self.first_sample = _uint(raw, w.HEADER_BYTES, 4)
+        while at < end:
+            self.samples.append(tuple([_int16(raw, at + k) for k in range(0, 12, 2)]))
+            at += 12
 
     def _read_rows(self, raw):
         at = w.HEADER_BYTES

@@ -1,0 +1,493 @@
+"""The ring on the flash: what it writes and when, how it is found again, and what a cut takes, at every operation."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from array import array
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any, Literal
+
+import pytest
+from walktall import boards, events, retrace, rows
+from walktall import limits as s
+from walktall import records as r
+from walktall.session import Session
+from walktall.trace import ENDED, NOTHING, OPEN, Trace
+from walktall_sim import flash
+from walktall_sim.clock import VirtualClock
+
+BLOCKS = 128
+PATH = "/data/trace.bin"
+READS_MAX = 200
+"""At a boot; each is 512 bytes, below 1 ms by QSPI at 32 MHz with its CRC, so below a quarter of a second."""
+
+Kind = Literal["qspi", "rp2040"]
+KINDS: tuple[Kind, ...] = ("qspi", "rp2040")
+
+
+class FakeChain:
+    """As much of a chain as a trace asks for: a real session, settings, and a stand."""
+
+    def __init__(self) -> None:
+        self.session = Session()
+        self.settings = s.Settings()
+        self.detector = SimpleNamespace(tick_pitch_cdeg=0, look_roll_cdeg=0)
+
+    def stand_into(self, values: Any) -> None:
+        for k in range(rows.STAND_SIZE):
+            values[k] = 7 * k - 20
+
+
+class Worn:
+    """A ring on a virtual drive, and a wearer's seconds in it."""
+
+    def __init__(self, kind: Kind, blocks: int = BLOCKS, skew: int = 3, seed: int = 1) -> None:
+        self.kind = kind
+        self.clock = VirtualClock()
+        self.power = flash.PowerSupply()
+        drive = flash.QspiDrive if kind == "qspi" else flash.Rp2040Drive
+        self.drive = drive(blocks // 8 + 8, self.power, self.clock)
+        self.files = flash.VirtualDrive(self.drive, 8)
+        self.files.create(PATH, blocks * 512, skew_blocks=skew)
+        self.seed = seed
+        self.chance = random.Random(seed)
+        self.written: dict[int, bytes] = {}
+        self.chain = FakeChain()
+        self.trace: Any = None
+        self.uptime_s = 0
+
+    @property
+    def parts(self) -> int:
+        return 1 if self.kind == "qspi" else 2
+
+    def boot(self) -> int:
+        """Power comes; what the trace found."""
+        self.power.switch_on()
+        self.drive.lose_cache()
+        self.chain = FakeChain()
+        self.trace = Trace(self.files.open(PATH, "r+b"), self.parts, self.chain)
+        write = self.trace._write
+
+        def noted(buf: bytearray) -> bool:
+            number = self.trace.next_block
+            ok = write(buf)
+            self.written[number] = bytes(buf)
+            return bool(ok)
+
+        def noted_before(buf: bytearray) -> bool:
+            # The bytes that are on their way when the power goes count as written, too: they may have arrived.
+            number = self.trace.next_block
+            try:
+                return noted(buf)
+            except flash.PowerCut:
+                self.written[number] = bytes(buf)
+                raise
+
+        self.trace._write = noted_before
+        return int(self.trace.load(self.chance.randbytes))
+
+    def begin(self, walk: int = 1, boot: int = 1) -> None:
+        self.chain.session.start(1, boot, 0, self.uptime_s, 3900)
+        self.trace.begin(boot, walk)
+
+    def wear(self, seconds: int, walking: bool = True) -> None:
+        writer = self.trace.rows
+        session = self.chain.session
+        state = events.WALKS if walking else events.STILL
+        reach = 300 if walking else 20
+        for _ in range(seconds):
+            for k in range(4):
+                writer.tick(k, self.chance.randint(-reach, reach), self.chance.randint(-reach, reach), state)
+            if self.chance.random() < 0.03:
+                writer.mark(self.chance.randrange(4), events.FAULT_BEGIN, events.FORWARD, 0, 1234)
+            session.second(events.CLASS_GOOD, 100, 0, 110, walking, 0)
+            writer.second(events.CLASS_GOOD, self.chance.randint(100, 120))
+            self.uptime_s += 1
+            self.clock.advance_us(1_000_000)
+            self.drive.tick()
+            self.trace.note(self.uptime_s, 0, False)
+
+    def wear_blocks(self, n: int) -> None:
+        """Until ``n`` more blocks have been written."""
+        end = self.trace.next_block + n
+        while self.trace.next_block < end:
+            self.wear(1)
+
+    def readable(self) -> dict[int, bytes]:
+        """What a host can fetch now, by number."""
+        found = {}
+        raw = bytearray(512)
+        for number in range(self.trace.first_block, self.trace.next_block):
+            if self.trace.read_into(number, 0, raw) == 512:
+                found[number] = bytes(raw)
+        return found
+
+    def believed(self) -> dict[int, bytes]:
+        """Of these, what a host accepts: blocks whose CRC is right."""
+        found = {}
+        for number, raw in self.readable().items():
+            try:
+                block = retrace.read(raw)
+            except retrace.BadBlock:
+                continue
+            assert block.number == number
+            found[number] = raw
+        return found
+
+    def sector(self, number: int) -> int:
+        """Sector of the flash in which a block lies."""
+        first, _ = self.files._files[PATH]
+        return int((first + self.trace._place(number)) // flash.BLOCKS_PER_SECTOR)
+
+    def image(self) -> bytes:
+        return bytes(self.drive.flash.memory)
+
+    def restore(self, image: bytes) -> None:
+        self.drive.flash.memory[:] = image
+
+
+def full(kind: Kind, blocks: int, skew: int = 3, seed: int = 1) -> Worn:
+    """A ring into which so many blocks have been written."""
+    worn = Worn(kind, skew=skew, seed=seed)
+    worn.boot()
+    worn.begin()
+    worn.wear_blocks(blocks - 1)  # the ring's first block is empty
+    return worn
+
+
+# What is written.
+
+
+def test_the_first_pass_on_external_flash_programs_and_never_erases() -> None:
+    worn = Worn("qspi")
+    worn.power.log = []
+    worn.boot()
+    worn.begin()
+    worn.wear_blocks(BLOCKS - 20)
+    assert {kind for _, kind, _, _ in worn.power.log} == {"program"}
+    # Two pages of 256 bytes a block, and not one of them twice.
+    places = [address for _, _, address, _ in worn.power.log]
+    assert len(places) == len(set(places)) == 2 * worn.trace.next_block
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_block_begins_as_erased_flash_does(kind: Kind) -> None:
+    worn = full(kind, 60)
+    assert all(raw[:4] != b"\xff\xff\xff\xff" for raw in worn.written.values())
+
+
+@pytest.mark.parametrize("skew", [0, 3])
+def test_once_around_external_flash_erases_a_sector_for_eight_blocks(skew: int) -> None:
+    worn = full("qspi", BLOCKS, skew)
+    before = sum(worn.drive.flash.wear)
+    worn.wear_blocks(BLOCKS)
+    erases = sum(worn.drive.flash.wear) - before
+    # Where the file lies across the sectors, each is erased for its two halves.
+    assert erases <= BLOCKS // 8 * (1 if skew == 0 else 2) + 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_passes_wear_no_sector_more_than_another(kind: Kind) -> None:
+    worn = full(kind, 3 * BLOCKS)
+    wear = [n for n in worn.drive.flash.wear if n]
+    per_pass = 2 if kind == "qspi" else 8
+    assert max(wear) <= 3 * per_pass + 1
+
+
+def test_a_checkpoint_is_never_more_than_a_minute_old() -> None:
+    for walking in (True, False):
+        worn = Worn("qspi")
+        worn.boot()
+        worn.begin()
+        worn.wear(900, walking)
+        times = [b.uptime_s + len(b.rows) for b in map(retrace.read, worn.written.values()) if b.fields is not None]
+        assert max(b - a for a, b in itertools.pairwise(times)) <= 60
+        assert worn.uptime_s - times[-1] <= 60
+
+
+@pytest.mark.parametrize("board_id", boards.names())
+def test_twelve_hours_of_wear_fit_every_board(board_id: str) -> None:
+    """At the bytes that rows of real walking take (docs/decisions/005), without a pause."""
+    profile = boards.select(board_id)
+    bytes_a_row = 8.3
+    rows_a_block = (512 - rows.HEADER_BYTES - 4 - 110) / bytes_a_row
+    assert profile.trace_blocks * rows_a_block >= 12 * 3600
+    assert profile.trace_blocks % 16 == 0
+
+
+# How it is found again.
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n", [1, 2, 9, 100, 120, 121, 128, 129, 250])
+def test_the_newest_block_is_found_with_few_reads(kind: Kind, n: int) -> None:
+    worn = full(kind, n)
+    worn.drive.flush()
+    before = worn.believed()
+    newest = worn.trace.next_block
+    assert worn.boot() == (OPEN if n > 1 else NOTHING)
+    assert worn.trace.next_block == newest
+    assert worn.trace.reads <= READS_MAX
+    assert worn.believed() == before == {k: worn.written[k] for k in before}
+    assert len(before) == min(n, len(before)) >= min(n, BLOCKS - 24)
+
+
+def test_a_large_ring_is_found_in_a_quarter_of_a_second() -> None:
+    for kind in KINDS:
+        for n in (5, 2000, 4096, 4500):
+            worn = Worn(kind, 4096)
+            worn.boot()
+            worn.trace._boot = 1
+            for _ in range(n):
+                worn.trace._write_empty()
+            worn.drive.flush()
+            worn.boot()
+            assert worn.trace.next_block == n + 1
+            assert worn.trace.reads <= READS_MAX
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_garbage_in_a_new_file_is_no_ring_and_is_overwritten(kind: Kind) -> None:
+    worn = Worn(kind)
+    first, n = worn.files._files[PATH]
+    worn.drive.flash.memory[first * 512 : (first + n) * 512] = random.Random(3).randbytes(n * 512)
+    for k in range(first, first + n, 3):  # blocks that look erased and are not
+        worn.drive.flash.memory[k * 512 : k * 512 + 4] = b"\xff\xff\xff\xff"
+    assert worn.boot() == NOTHING
+    worn.begin()
+    worn.wear_blocks(2 * BLOCKS)
+    assert len(worn.believed()) >= BLOCKS - 24
+    assert worn.believed().items() <= worn.written.items()
+
+
+# What a cut takes.
+
+
+def check_after(worn: Worn, before: dict[int, bytes], cut_at: int) -> None:
+    """After a cut in writing block ``cut_at``: what is there is true, and what is gone may be gone."""
+    log, worn.power.log = worn.power.log, None
+    worn.boot()
+    worn.power.log = log
+    there = worn.believed()
+    for number, raw in there.items():
+        assert raw == worn.written[number], f"block {number} is not what was written"
+    lost = set(before) - set(there) - {cut_at}
+    if worn.kind == "qspi":
+        # Blocks of the sectors that were being blanked: the oldest, without a hole among the newer ones.
+        assert len(lost) <= 16, sorted(lost)
+        assert lost <= set(sorted(before)[:24]), sorted(lost)
+    else:
+        assert worn.power.log is not None
+        sector = worn.power.log[-1][2] // flash.SECTOR_BYTES
+        assert all(worn.sector(number) == sector for number in lost), sorted(lost)
+        assert len(lost) <= 8
+        # Of the two newest, one is left, with its checkpoint.
+        assert cut_at - 1 in there or cut_at - 2 in there or cut_at < 2
+    assert worn.trace.reads <= READS_MAX + 64
+    # It goes on, and nothing that it writes is lost.
+    worn.begin(2)
+    at = worn.trace.next_block
+    worn.wear_blocks(20)
+    there = worn.believed()
+    assert set(range(at, worn.trace.next_block)) <= set(there)
+    assert there.items() <= worn.written.items()
+
+
+TORN: tuple[tuple[flash.Torn, int], ...] = (
+    ("old", 0),
+    ("ff", 0),
+    ("random", 0),
+    ("new", 0),
+    ("random", 3),
+    ("ff", 130),
+)
+
+
+def cuts(kind: Kind, seed: int) -> Iterator[tuple[int, int, flash.Torn, int, int]]:
+    """(blocks before, operation, torn, offset, skew): the first pass, around the turn, and after it."""
+    chance = random.Random(seed)
+    for blocks in (1, 2, 15, 60, 111, 112, 113, 119, 120, 121, 127, 128, 129, 135, 136, 137, 200, 300):
+        for operation in range(1, 40 if kind == "qspi" else 7):
+            torn, offset = TORN[chance.randrange(len(TORN))]
+            yield blocks, operation, torn, chance.choice((offset, chance.randrange(4096))), (0, 3, 6)[blocks % 3]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_cut_at_any_operation_takes_no_more_than_it_may(kind: Kind, request: pytest.FixtureRequest) -> None:
+    soak = "soak" in (request.config.option.markexpr or "")
+    images: dict[tuple[int, int], tuple[bytes, dict[int, bytes], int]] = {}
+    tried = 0
+    for seed in range(200 if soak else 1):
+        for blocks, operation, torn, offset, skew in cuts(kind, seed):
+            if not soak and (operation + blocks) % 8:
+                continue
+            worn = Worn(kind, skew=skew, seed=blocks)
+            if (blocks, skew) not in images:
+                made = full(kind, blocks, skew, seed=blocks)
+                made.drive.flush()
+                images[blocks, skew] = (made.image(), dict(made.written), made.uptime_s)
+            image, written, worn.uptime_s = images[blocks, skew]
+            worn.restore(image)
+            worn.written = dict(written)
+            worn.boot()
+            worn.begin(2)
+            before = worn.believed()
+            worn.power.log = []
+            start = worn.power.n_operations
+            worn.power.plan(flash.Cut(start + operation, torn, offset, seed))
+            cut_at = -1
+            try:
+                while worn.trace.next_block < blocks + 18:
+                    cut_at = worn.trace.next_block
+                    before.update({k: v for k, v in worn.written.items() if k < cut_at and k >= worn.trace.first_block})
+                    before = {k: v for k, v in before.items() if k >= worn.trace.first_block}
+                    worn.wear(1)
+            except flash.PowerCut:
+                tried += 1
+                try:
+                    check_after(worn, before, cut_at)
+                except AssertionError as fault:
+                    raise AssertionError(f"{kind} {blocks=} {operation=} {torn=} {offset=} {skew=} {seed=}") from fault
+    print(tried, "cuts")
+    assert tried >= (60 if kind == "qspi" else 10)
+
+
+def recover(worn: Worn) -> None:
+    """A boot that is not asked what it found, with the cache written back behind it."""
+    worn.drive.lose_cache()
+    Trace(worn.files.open(PATH, "r+b"), worn.parts, FakeChain()).load(worn.chance.randbytes)
+    worn.drive.flush()
+
+
+@pytest.mark.parametrize("skew", [0, 3])
+def test_a_second_cut_while_it_recovers_loses_nothing_more(skew: int, request: pytest.FixtureRequest) -> None:
+    """External flash: a cut in each operation of blanking a sector, then in each operation of the boot behind it."""
+    soak = "soak" in (request.config.option.markexpr or "")
+    chance = random.Random(9)
+    made = full("qspi", 119, skew)
+    made.drive.flush()
+    image = made.image()
+    made.power.log = log = []
+    made.boot()
+    made.begin(2)
+    first = made.power.n_operations
+    made.wear_blocks(2)
+    made.drive.flush()
+    erases = [k for k, (_, kind, _, _) in enumerate(log) if kind == "erase"]
+    assert erases
+    tried = 0
+    for operation in range(erases[0] + 1 - first, len(log) + 1 - first, 1 if soak else 4):
+        made.restore(image)
+        made.power.log = None
+        made.boot()
+        made.begin(2)
+        made.power.plan(flash.Cut(made.power.n_operations + operation, "random", chance.randrange(4096), 1))
+        newest = made.trace.next_block
+        with pytest.raises(flash.PowerCut):
+            while True:
+                newest = made.trace.next_block
+                made.wear(1)
+        torn_image = made.image()
+        for second in range(1, 60):
+            made.restore(torn_image)
+            made.power.switch_on()
+            made.power.plan(flash.Cut(made.power.n_operations + second, "random", chance.randrange(4096), 2))
+            try:
+                recover(made)
+                break
+            except flash.PowerCut:
+                tried += 1
+            made.boot()
+            there = made.believed()
+            assert there.items() <= made.written.items()
+            assert set(range(24, newest)) <= set(there), (operation, second)
+        else:
+            raise AssertionError("a boot that never ends")
+    print(tried, "second cuts")
+    assert tried > 20
+
+
+# Checkpoints.
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_session_counted_is_read_back_whole(kind: Kind) -> None:
+    worn = full(kind, 40)
+    session = worn.chain.session
+    worn.wear_blocks(1)
+    fields, state = array("i", session.fields), array("i", session.state)
+    worn.drive.flush()
+    assert worn.boot() == OPEN
+    taken = worn.chain.session
+    for index in range(r.S_COUNT):
+        assert taken.fields[index] == fields[index], index
+    assert list(taken.state) == list(state)
+    assert taken.open
+
+
+def test_an_end_is_known_for_an_end() -> None:
+    worn = full("qspi", 5)
+    worn.chain.session.finish(0, 3800)
+    worn.trace.end(worn.uptime_s, 0, True)
+    number = worn.trace.next_block - 1
+    worn.drive.flush()
+    assert worn.boot() == ENDED
+    assert worn.trace.pending == number + 1
+    assert worn.trace.walk == 1
+    assert not worn.chain.session.open
+
+
+# Giving it up, raw counts.
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_wiped_ring_holds_nothing_of_before(kind: Kind) -> None:
+    worn = full(kind, 180)
+    old = worn.trace.ring_id
+    told = [raw for raw in worn.written.values() if raw[rows.H_KIND] == rows.KIND_ROWS]
+    worn.trace.wipe()
+    assert worn.trace.ring_id != old
+    assert len(worn.readable()) == 1
+    steps = 0
+    while worn.trace.wiping:
+        worn.trace.step_wiping()
+        steps += 1
+        if steps == 5:
+            worn.drive.flush()
+            worn.boot()  # in the middle of it
+            assert worn.trace.wiping
+    assert steps <= BLOCKS // 8 + 8
+    worn.drive.flush()
+    memory = worn.image()
+    assert not any(raw[60:90] in memory for raw in told)
+    worn.boot()
+    assert not worn.trace.wiping
+    worn.begin(9)
+    worn.wear_blocks(30)
+    assert len(worn.believed()) == 31
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_raw_counts_lie_beside_the_rows_sample_by_sample(kind: Kind) -> None:
+    worn = full(kind, 10)
+    trace = worn.trace
+    assert trace.record_raw(10**9) == BLOCKS // 2 * 37
+    assert trace.record_raw(1000) == 1000
+    chance = random.Random(4)
+    given = {}
+    sample = 500
+    while trace.raw_left:
+        sample += 40 if chance.random() < 0.01 else 1  # gaps
+        given[sample] = tuple(chance.choice((-32768, 32767, 0, chance.randint(-9000, 9000))) for _ in range(6))
+        trace.raw(sample, worn.uptime_s, 0, *given[sample])
+        if sample % 52 == 0:
+            worn.wear(1)
+    found = {}
+    for raw in worn.believed().values():
+        block = retrace.read(raw)
+        if block.kind == rows.KIND_RAW:
+            found.update(dict(enumerate(block.samples, block.first_sample)))
+    assert found == given
+    assert worn.boot() == OPEN  # the checkpoint before them is found

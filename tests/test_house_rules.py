@@ -1,6 +1,7 @@
 """The rules of the house, read from the source: who may import whom, and what the board cannot do."""
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -105,6 +106,20 @@ def test_no_board_module_imports_what_boards_lack() -> None:
         if path.stem not in host_only:
             names = siblings(path) | {name.split(".")[1] for name in imported(path) if name.startswith("walktall.")}
             assert not names & host_only, f"{path.name} imports {names & host_only}"
+
+
+COPIED = re.compile(r"^# Of `(\w+)`; private.*\n((?:_\w+ = const\(.*\).*\n)+)", re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", sources(WALKTALL), ids=lambda path: str(path.relative_to(WALKTALL)))
+def test_private_copies_of_constants_agree_with_the_module_that_defines_them(path: Path) -> None:
+    """A public constant costs a board 30 bytes of heap and two look-ups at each use; a private one is folded."""
+    text = path.read_text()
+    assert text.count("; private, so that they fold") == len(COPIED.findall(text))
+    for home, block in COPIED.findall(text):
+        defined = vars(importlib.import_module(f"walktall.{home}"))
+        for name, value in re.findall(r"^_(\w+) = const\((\w+)\)", block, re.MULTILINE):
+            assert int(value, 0) == defined[name], f"{path.name}: _{name}"
 
 
 def test_hw_is_imported_only_by_code_boards_and_the_simulators_board() -> None:

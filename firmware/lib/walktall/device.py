@@ -42,7 +42,6 @@ from . import events as e
 from . import frames as w
 from . import journal as j
 from . import limits as s
-from . import slots as r
 from .chain import Chain
 from .link import Link
 from .packing import crc32
@@ -51,6 +50,27 @@ from .session import merge_into
 from .supply import Supply
 from .ticks import ticks_add, ticks_diff
 from .trace import OPEN, Trace
+
+# Of `records`; private, so that they fold: tests/test_house_rules.py holds them to it.
+_FLAG_RESUMED = const(1)
+_FLAG_SPLIT = const(8)
+_FLAG_UNCALIBRATED = const(16)
+_FLAG_SETTINGS = const(32)
+_FLAG_RECALIBRATED = const(64)
+_FLAG_CUT = const(128)
+_FLAG_LOW_BATTERY = const(512)
+_FLAG_SENSOR = const(1024)
+_FLAG_HILL = const(2048)
+_S_GOOD_S = const(5)
+_S_FORWARD_S = const(6)
+_S_BACK_S = const(7)
+_S_SIDE_S = const(8)
+_S_GAP_S = const(14)
+_S_WALKING_S = const(18)
+_S_DISCOMFORT_MARKS = const(40)
+_S_WRONG_MARKS = const(41)
+_S_BATTERY_END_MV = const(43)
+_S_FLAGS = const(49)
 
 _SECOND_MS = const(1000)
 _CALIBRATION_RUNNING = const(4)  # index into `wire.CALIBRATION_NAMES`
@@ -680,7 +700,7 @@ class Device:
         self._gap = 0
         if n:
             if self.session.open:
-                self.session.note_flag(r.FLAG_SENSOR)
+                self.session.note_flag(_FLAG_SENSOR)
             self.chain.missed(n)
             self._each_worn_second()
 
@@ -689,7 +709,7 @@ class Device:
         self._sensor_ok = False
         self._dozing = 0
         if self.session.open:
-            self.session.note_flag(r.FLAG_SENSOR)
+            self.session.note_flag(_FLAG_SENSOR)
         if fault is None:
             self._note("imu silent or frozen", None)
         else:
@@ -754,9 +774,9 @@ class Device:
         self._brief_coach()
         self._note_rules()
         if not self.chain.calibrated:
-            self.session.note_flag(r.FLAG_UNCALIBRATED)
+            self.session.note_flag(_FLAG_UNCALIBRATED)
         if self.chain.detector.hill:
-            self.session.note_flag(r.FLAG_HILL)
+            self.session.note_flag(_FLAG_HILL)
         if not journal.read_only:
             self.trace.begin(journal.boot, max(journal.walks, self.trace.walk) + 1)
 
@@ -812,9 +832,9 @@ class Device:
     def _keep_record(self, force):
         """Put the session that is over into trace and journal; True when it leaves a record."""
         fields = self.session.fields
-        judged_s = fields[r.S_GOOD_S] + fields[r.S_FORWARD_S] + fields[r.S_BACK_S] + fields[r.S_SIDE_S]
-        marks = fields[r.S_DISCOMFORT_MARKS] + fields[r.S_WRONG_MARKS]
-        kept = fields[r.S_WALKING_S] or judged_s or marks or fields[r.S_GAP_S] >= _GAP_KEPT_S
+        judged_s = fields[_S_GOOD_S] + fields[_S_FORWARD_S] + fields[_S_BACK_S] + fields[_S_SIDE_S]
+        marks = fields[_S_DISCOMFORT_MARKS] + fields[_S_WRONG_MARKS]
+        kept = fields[_S_WALKING_S] or judged_s or marks or fields[_S_GAP_S] >= _GAP_KEPT_S
         # The trace first: what it holds and the journal does not is found again after a cut.
         self.trace.end(self._uptime_s, self.utc_s(), kept)
         if not kept:
@@ -880,7 +900,7 @@ class Device:
         else:
             # Nobody knows how long it was without power. Who walked just before most likely walks on; but who switches
             # it off at its battery after each walk must not have all of them in one record.
-            goes_on = session.idle_s < _UNTIMED_IDLE_S and not fields[r.S_FLAGS] & r.FLAG_RESUMED
+            goes_on = session.idle_s < _UNTIMED_IDLE_S and not fields[_S_FLAGS] & _FLAG_RESUMED
         if goes_on and not self._kept_in():
             session.take_up()
             for _ in range(gap_s):
@@ -890,8 +910,8 @@ class Device:
             self._brief_coach()
             trace.begin(self.journal.boot, walk, True)
             return
-        session.note_flag(r.FLAG_CUT)
-        session.finish(0, fields[r.S_BATTERY_END_MV])
+        session.note_flag(_FLAG_CUT)
+        session.finish(0, fields[_S_BATTERY_END_MV])
         trace.begin(self.journal.boot, walk, True)
         self._keep_record(False)
         session.forget()
@@ -904,9 +924,9 @@ class Device:
         session = self.session
         if session.open:
             if session.must_split:
-                self.end_session(r.FLAG_SPLIT)
+                self.end_session(_FLAG_SPLIT)
                 self._open_session()
-                self.session.note_flag(r.FLAG_SPLIT)
+                self.session.note_flag(_FLAG_SPLIT)
             elif session.idle_s >= _IDLE_END_S:
                 self.end_session(0, True)
         elif not self.off and self.chain.gait.walking:
@@ -958,7 +978,7 @@ class Device:
                 return
             self._note("imu was reset", None)
             if self.session.open:
-                self.session.note_flag(r.FLAG_SENSOR)
+                self.session.note_flag(_FLAG_SENSOR)
             self._imu.start()
             self._supply.silent_ms = 0
             now_ms = self._ticks_ms()
@@ -977,7 +997,7 @@ class Device:
         self._battery_low += 1
         if self._battery_low >= _BATTERY_LOW_N and not self.off:
             # One last record, then nothing is written any more: the device is off until it is charged or pressed.
-            if not self.end_session(r.FLAG_LOW_BATTERY, False, True):
+            if not self.end_session(_FLAG_LOW_BATTERY, False, True):
                 self.journal.commit(self.utc_s(), self._uptime_s, True)
             self._note("battery low", None)
             self._switch_off(z.P_LOW_BATTERY)
@@ -1099,7 +1119,7 @@ class Device:
         else:
             self.chain.hill()
             if self.session.open:
-                self.session.note_flag(r.FLAG_HILL)
+                self.session.note_flag(_FLAG_HILL)
         self._motor_off()
         self._play(z.P_HILL)
 
@@ -1170,7 +1190,7 @@ class Device:
         elif not self._apply_forward():
             self._forget_forward()
         if self.session.open:
-            self.session.note_flag(r.FLAG_RECALIBRATED)
+            self.session.note_flag(_FLAG_RECALIBRATED)
         # Settles in the journal; whatever is taken back meanwhile costs no commit.
         self.journal.touch(j.WHY_CALIBRATION, self._uptime_s + _TAKE_BACK_MS // 1000)
         self._play(z.P_CALIBRATED)
@@ -1285,7 +1305,7 @@ class Device:
                 self._note("forward_axis is up", None)
         self.journal.touch(j.WHY_SETTINGS, self._uptime_s)
         if self.session.open:
-            self.session.note_flag(r.FLAG_SETTINGS)
+            self.session.note_flag(_FLAG_SETTINGS)
 
     def identify(self):
         """Buzz to be found."""

@@ -75,9 +75,7 @@ E_STORE = const(9)
 E_INTERNAL = const(10)
 
 #: Codes of the fields of the reply to HELLO, as :class:`walktall.packing.Table` has them.
-HELLO_CODES = (
-    "8s 4s B H B B 32t 16t 8s H I I I B H 24t H H H H H H H H H H I B H B B H I 4s B H I I H H I I"
-)
+HELLO_CODES = "8s 4s B H B B 32t 16t 8s H I I I B H 24t H H H H H H H H H H I B H B B H I 4s B H I I H H I I"
 
 # Index of each field of HELLO that a device fills; a test holds them to the table.
 H_DEVICE_ID = const(0)
@@ -166,9 +164,7 @@ SELFTEST_RUNNING = const(2)
 LIVE_LOST = const(13)
 
 #: Codes of the fields of LIVE_DATA.
-LIVE_CODES = (
-    "I h h B B B B B H T h h B B H H h h B H"
-)
+LIVE_CODES = "I h h B B B B B H T h h B B H H h h B H"
 
 HELLO_TABLE = Table(HELLO_CODES)
 LIVE_TABLE = Table(LIVE_CODES)

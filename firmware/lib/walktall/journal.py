@@ -40,6 +40,19 @@ except ImportError:
         return value
 
 
+# Of `records`; private, so that they fold: tests/test_house_rules.py holds them to it.
+_FLAG_MERGED = const(2)
+_FLAG_SPLIT = const(8)
+_FLAG_SHORT = const(4096)
+_RECORD_OK = const(0)
+_S_SEQ = const(0)
+_S_BOOT = const(1)
+_S_START_UTC_S = const(2)
+_S_WEAR_S = const(4)
+_S_FLAGS = const(49)
+_SESSION_SLOT_BYTES = const(92)
+_SHORT_WALK_S = const(180)
+
 JOURNAL_LAYOUT = const(1)
 _MAGIC = b"WTJ"
 
@@ -132,7 +145,7 @@ class Journal:
         self._banks = banks
         self.random_bytes = random_bytes
         self._size = min(banks[0].size, banks[1].size, _SIZE_MAX)
-        if self._size < SLOTS_AT + r.SESSION_SLOT_BYTES + _CRC_SIZE:
+        if self._size < SLOTS_AT + _SESSION_SLOT_BYTES + _CRC_SIZE:
             raise ValueError("a bank of %d bytes holds no record" % self._size)
         self._image = bytearray(self._size)
         self._view = memoryview(self._image)
@@ -154,7 +167,7 @@ class Journal:
         #: Number of the last walk whose record, if it left one, is in here (`trace` numbers them).
         self.walks = 0
         #: Records that fit.
-        self.capacity = (self._size - SLOTS_AT - _CRC_SIZE) // r.SESSION_SLOT_BYTES
+        self.capacity = (self._size - SLOTS_AT - _CRC_SIZE) // _SESSION_SLOT_BYTES
         self.read_only = True
         self.formatted = False
         self.bank_lost = False
@@ -280,8 +293,8 @@ class Journal:
             return -1
         if layout == JOURNAL_LAYOUT and (
             length + _CRC_SIZE > self._size
-            or chunk[10] != r.SESSION_SLOT_BYTES
-            or SLOTS_AT + _u16(chunk, 11) * r.SESSION_SLOT_BYTES > length
+            or chunk[10] != _SESSION_SLOT_BYTES
+            or SLOTS_AT + _u16(chunk, 11) * _SESSION_SLOT_BYTES > length
         ):
             return -1
         value = 0
@@ -331,7 +344,7 @@ class Journal:
             self.head[i] = 0
         self.head[J_DEVICE_ID] = bytes(8)
         self.head[J_JOURNAL_ID] = bytes(4)
-        self.head[J_SLOT_BYTES] = r.SESSION_SLOT_BYTES
+        self.head[J_SLOT_BYTES] = _SESSION_SLOT_BYTES
         self.head[J_NEXT_SEQ] = 1
         self.head[J_BOOT] = 1
         for i in range(len(self.calibration)):
@@ -355,7 +368,7 @@ class Journal:
     # Records.
 
     def _slot(self, k):
-        return SLOTS_AT + k * r.SESSION_SLOT_BYTES
+        return SLOTS_AT + k * _SESSION_SLOT_BYTES
 
     def seq_at(self, k):
         """Number of the ``k``-th oldest record held."""
@@ -377,11 +390,11 @@ class Journal:
         """Offset behind the ``k``-th record's slot, copied into ``buf``. It has left the house: nothing merges into it
         any more in this boot."""
         start = self._slot(k)
-        for i in range(r.SESSION_SLOT_BYTES):
+        for i in range(_SESSION_SLOT_BYTES):
             buf[offset + i] = self._image[start + i]
         if self.seq_at(k) > self._fetched_seq:
             self._fetched_seq = self.seq_at(k)
-        return offset + r.SESSION_SLOT_BYTES
+        return offset + _SESSION_SLOT_BYTES
 
     def _first_unacked(self):
         return self.index_from(self.head[J_ACKED_SEQ] + 1)
@@ -402,8 +415,8 @@ class Journal:
             if self.head[J_DROPPED_UNACKED] < 65535:
                 self.head[J_DROPPED_UNACKED] += 1
             return 0
-        if fields[r.S_WEAR_S] < r.SHORT_WALK_S and not fields[r.S_FLAGS] & r.FLAG_SPLIT:
-            fields[r.S_FLAGS] |= r.FLAG_SHORT
+        if fields[_S_WEAR_S] < _SHORT_WALK_S and not fields[_S_FLAGS] & _FLAG_SPLIT:
+            fields[_S_FLAGS] |= _FLAG_SHORT
             if merge is not None:
                 seq = self._merge(fields, merge)
                 if seq:
@@ -412,12 +425,12 @@ class Journal:
             return 0
         if self.head[J_COUNT] >= self.capacity:
             self._drop_oldest()
-        fields[r.S_SEQ] = self.head[J_NEXT_SEQ]
+        fields[_S_SEQ] = self.head[J_NEXT_SEQ]
         self._put(self.head[J_COUNT], fields)
         self.head[J_COUNT] += 1
         self.head[J_NEXT_SEQ] += 1
-        self._changed(fields[r.S_SEQ])
-        return fields[r.S_SEQ]
+        self._changed(fields[_S_SEQ])
+        return fields[_S_SEQ]
 
     def _changed(self, seq):
         self.unsaved |= WHY_SESSION
@@ -427,7 +440,7 @@ class Journal:
     def _put(self, k, fields):
         start = self._slot(k)
         end = r.pack_session_into(self._image, start, fields)
-        for i in range(end, start + r.SESSION_SLOT_BYTES):
+        for i in range(end, start + _SESSION_SLOT_BYTES):
             self._image[i] = 0
 
     def _merge(self, fields, merge):
@@ -439,16 +452,16 @@ class Journal:
             if self.seq_at(k) <= self._fetched_seq:
                 return 0
             if (
-                r.unpack_session_into(self._image, self._slot(k), merged) == r.RECORD_OK
-                and merged[r.S_FLAGS] & r.FLAG_SHORT
+                r.unpack_session_into(self._image, self._slot(k), merged) == _RECORD_OK
+                and merged[_S_FLAGS] & _FLAG_SHORT
                 and same_day(merged, fields)
             ):
                 if not merge(merged, fields):
                     return 0
-                merged[r.S_FLAGS] |= r.FLAG_MERGED
+                merged[_S_FLAGS] |= _FLAG_MERGED
                 self._put(k, merged)
-                self._changed(merged[r.S_SEQ])
-                return merged[r.S_SEQ]
+                self._changed(merged[_S_SEQ])
+                return merged[_S_SEQ]
             k -= 1
         return 0
 
@@ -458,7 +471,7 @@ class Journal:
             self.head[key] += 1
         end = self._slot(self.head[J_COUNT])
         # Both kinds of Python move overlapping memory rightly here.
-        self._view[SLOTS_AT : end - r.SESSION_SLOT_BYTES] = self._view[SLOTS_AT + r.SESSION_SLOT_BYTES : end]
+        self._view[SLOTS_AT : end - _SESSION_SLOT_BYTES] = self._view[SLOTS_AT + _SESSION_SLOT_BYTES : end]
         self.head[J_COUNT] -= 1
 
     def unacked_crc(self, seq):
@@ -596,9 +609,9 @@ class Journal:
 
 def same_day(a, b):
     """True when two sessions began on one UTC day, or, both undated, in one boot."""
-    if a[r.S_START_UTC_S] and b[r.S_START_UTC_S]:
-        return a[r.S_START_UTC_S] // 86400 == b[r.S_START_UTC_S] // 86400
-    return not a[r.S_START_UTC_S] and not b[r.S_START_UTC_S] and a[r.S_BOOT] == b[r.S_BOOT]
+    if a[_S_START_UTC_S] and b[_S_START_UTC_S]:
+        return a[_S_START_UTC_S] // 86400 == b[_S_START_UTC_S] // 86400
+    return not a[_S_START_UTC_S] and not b[_S_START_UTC_S] and a[_S_BOOT] == b[_S_BOOT]
 
 
 def _u16(buf, offset):

@@ -12,22 +12,7 @@ from .packing import crc32 as crc32
 from .packing import seal_into as seal_into
 from .packing import sealed as sealed
 from .slots import *  # noqa: F403 - all of it is this module's too
-from .slots import (
-    FLAG_SATURATED,
-    NOT_TOLD,
-    S_BRISK_S,
-    S_CLASS_BASE,
-    S_CLASS_COUNT,
-    S_FLAGS,
-    S_LONGEST_GOOD_S,
-    S_UPRIGHT_FIRST_PCT,
-    S_UPRIGHT_LAST_PCT,
-    S_WALKING_S,
-    S_WEAR_S,
-    SESSION_COUNTS,
-    SESSION_LAYOUT,
-    SESSION_SLOT_BYTES,
-)
+from .slots import SESSION_COUNTS, SESSION_LAYOUT
 
 #: Unix seconds of 2020-01-01 00:00:00 UTC, the zero of every ``utc_s``: 34 years of it fit a 31-bit small int. Zero
 #: itself means 'undated'.
@@ -92,6 +77,98 @@ SESSION_FIELDS = (
     ("silent_forward_s", "H", "s"),
     ("cues", "B", "cues"),
 )
+
+SESSION_SLOT_BYTES = 92
+
+# Index of each field; a test holds them to the table.
+S_SEQ = 0
+S_BOOT = 1
+S_START_UTC_S = 2
+S_START_UPTIME_S = 3
+S_WEAR_S = 4
+S_GOOD_S = 5
+S_FORWARD_S = 6
+S_BACK_S = 7
+S_SIDE_S = 8
+S_STILL_S = 9
+S_BEND_S = 10
+S_JOG_S = 11
+S_BUZZING_S = 12
+S_CHARGING_S = 13
+S_GAP_S = 14
+S_UNSURE_S = 15
+S_SNOOZED_S = 16
+S_OFF_BODY_S = 17
+S_WALKING_S = 18
+S_BRISK_S = 19
+S_STEPS = 20
+S_CADENCE_MEAN_SPM = 21
+S_LEAN_EVENTS = 22
+S_SLOUCH_EVENTS = 23
+S_UNSURE_EVENTS = 24
+S_BACK_EVENTS = 25
+S_SIDE_EVENTS = 26
+S_BUZZES = 27
+S_ANSWERED = 28
+S_IGNORED = 29
+S_ANSWER_MEAN_DS = 30
+S_LONGEST_GOOD_S = 31
+S_PITCH_MEAN_CDEG = 32
+S_PITCH_SLOW_CDEG = 33
+S_PITCH_BRISK_CDEG = 34
+S_UPRIGHT_FIRST_PCT = 35
+S_UPRIGHT_LAST_PCT = 36
+S_WALK_OFFSET_CDEG = 37
+S_CALIBRATION_QUALITY = 38
+S_SLIPS = 39
+S_DISCOMFORT_MARKS = 40
+S_WRONG_MARKS = 41
+S_BATTERY_START_MV = 42
+S_BATTERY_END_MV = 43
+S_ON_DEG = 44
+S_OFF_DEG = 45
+S_HOLD_S = 46
+S_MODE = 47
+S_COACHING = 48
+S_FLAGS = 49
+S_MERGED_WALKS = 50
+S_FW_VERSION = 51
+S_SILENT_S = 52
+S_SILENT_FORWARD_S = 53
+S_CUES = 54
+#: Of the two upright shares: too little walking to compare.
+NOT_TOLD = 255
+
+#: Seconds of class c (``events.CLASS_...``, 1..13) are counted in field ``S_CLASS_BASE + c``.
+S_CLASS_BASE = 4
+S_CLASS_COUNT = 13
+
+# Bits of the field ``flags``.
+FLAG_RESUMED = 1  # taken up from a checkpoint after a loss of power
+FLAG_MERGED = 2  # several walks in one record
+FLAG_SATURATED = 4  # a count reached the end of its width
+FLAG_SPLIT = 8  # ended by SESSION_SPLIT_S, goes on in the next record
+FLAG_UNCALIBRATED = 16  # no upright known for a part of it
+FLAG_SETTINGS = 32  # a setting changed in mid-session
+FLAG_RECALIBRATED = 64  # the upright was taken again in mid-session
+FLAG_CUT = 128  # ended by a loss of power: the last seconds may be missing
+FLAG_SLIPPED = 256  # the clip slipped: judged as unsure from then on
+FLAG_LOW_BATTERY = 512  # ended by the battery
+FLAG_SENSOR = 1024  # the sensor failed for a part of it
+FLAG_HILL = 2048  # hill mode was used
+FLAG_SHORT = 4096  # every walk in it was shorter than SHORT_WALK_S: further ones may merge into it
+FLAG_CLOCK_SET = 8192  # the clock was set in mid-session: start_utc_s is counted back from it
+
+#: 18 h: a session is split before its seconds outgrow 16 bits (65,535 s = 18 h 12 min).
+SESSION_SPLIT_S = 64800
+
+#: Walks worn for less than this merge into one record of the day.
+SHORT_WALK_S = 180
+
+# What reading a record comes to.
+RECORD_OK = 0
+RECORD_NEWER = 1  # a layout of a later firmware: keep the bytes, read them after an upgrade
+RECORD_BAD = 2  # too short, or a layout or a value that no firmware wrote
 
 #: Head of the journal (``journal.HEAD_CODES``), behind its magic and layout.
 HEAD_FIELDS = (

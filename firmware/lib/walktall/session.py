@@ -29,6 +29,71 @@ except ImportError:
 from . import events
 from . import slots as r
 
+# Of `records`; private, so that they fold: tests/test_house_rules.py holds them to it.
+_FLAG_RESUMED = const(1)
+_FLAG_MERGED = const(2)
+_FLAG_SLIPPED = const(256)
+_FLAG_SHORT = const(4096)
+_FLAG_CLOCK_SET = const(8192)
+_NOT_TOLD = const(255)
+_S_SEQ = const(0)
+_S_BOOT = const(1)
+_S_START_UTC_S = const(2)
+_S_START_UPTIME_S = const(3)
+_S_WEAR_S = const(4)
+_S_GOOD_S = const(5)
+_S_FORWARD_S = const(6)
+_S_BACK_S = const(7)
+_S_SIDE_S = const(8)
+_S_STILL_S = const(9)
+_S_BEND_S = const(10)
+_S_JOG_S = const(11)
+_S_BUZZING_S = const(12)
+_S_CHARGING_S = const(13)
+_S_GAP_S = const(14)
+_S_UNSURE_S = const(15)
+_S_SNOOZED_S = const(16)
+_S_OFF_BODY_S = const(17)
+_S_WALKING_S = const(18)
+_S_BRISK_S = const(19)
+_S_STEPS = const(20)
+_S_CADENCE_MEAN_SPM = const(21)
+_S_LEAN_EVENTS = const(22)
+_S_SLOUCH_EVENTS = const(23)
+_S_UNSURE_EVENTS = const(24)
+_S_BACK_EVENTS = const(25)
+_S_SIDE_EVENTS = const(26)
+_S_BUZZES = const(27)
+_S_ANSWERED = const(28)
+_S_IGNORED = const(29)
+_S_ANSWER_MEAN_DS = const(30)
+_S_LONGEST_GOOD_S = const(31)
+_S_PITCH_MEAN_CDEG = const(32)
+_S_PITCH_SLOW_CDEG = const(33)
+_S_PITCH_BRISK_CDEG = const(34)
+_S_UPRIGHT_FIRST_PCT = const(35)
+_S_UPRIGHT_LAST_PCT = const(36)
+_S_WALK_OFFSET_CDEG = const(37)
+_S_CALIBRATION_QUALITY = const(38)
+_S_SLIPS = const(39)
+_S_DISCOMFORT_MARKS = const(40)
+_S_WRONG_MARKS = const(41)
+_S_BATTERY_START_MV = const(42)
+_S_BATTERY_END_MV = const(43)
+_S_ON_DEG = const(44)
+_S_OFF_DEG = const(45)
+_S_HOLD_S = const(46)
+_S_MODE = const(47)
+_S_COACHING = const(48)
+_S_FLAGS = const(49)
+_S_MERGED_WALKS = const(50)
+_S_FW_VERSION = const(51)
+_S_SILENT_S = const(52)
+_S_SILENT_FORWARD_S = const(53)
+_S_CUES = const(54)
+_S_CLASS_BASE = const(4)
+_SESSION_SPLIT_S = const(64800)
+
 # 100 steps/min is the threshold of moderate, "brisk" walking, 3 MET (CADENCE-Adults, docs/algorithm.md).
 BRISK_SPM = const(100)
 # A buzz is answered when the walker is back below the limit within 20 s; later, the buzz did not do it.
@@ -76,49 +141,49 @@ _WALKED = const(128)  # with a class of `_lately`: walked in that second
 
 # Counts that a merge adds up.
 _ADDED = (
-    r.S_WEAR_S,
-    r.S_GOOD_S,
-    r.S_FORWARD_S,
-    r.S_BACK_S,
-    r.S_SIDE_S,
-    r.S_STILL_S,
-    r.S_BEND_S,
-    r.S_JOG_S,
-    r.S_BUZZING_S,
-    r.S_CHARGING_S,
-    r.S_GAP_S,
-    r.S_UNSURE_S,
-    r.S_SNOOZED_S,
-    r.S_OFF_BODY_S,
-    r.S_WALKING_S,
-    r.S_BRISK_S,
-    r.S_STEPS,
-    r.S_LEAN_EVENTS,
-    r.S_SLOUCH_EVENTS,
-    r.S_UNSURE_EVENTS,
-    r.S_BACK_EVENTS,
-    r.S_SIDE_EVENTS,
-    r.S_BUZZES,
-    r.S_ANSWERED,
-    r.S_IGNORED,
-    r.S_SLIPS,
-    r.S_DISCOMFORT_MARKS,
-    r.S_WRONG_MARKS,
-    r.S_SILENT_S,
-    r.S_SILENT_FORWARD_S,
-    r.S_CUES,
+    _S_WEAR_S,
+    _S_GOOD_S,
+    _S_FORWARD_S,
+    _S_BACK_S,
+    _S_SIDE_S,
+    _S_STILL_S,
+    _S_BEND_S,
+    _S_JOG_S,
+    _S_BUZZING_S,
+    _S_CHARGING_S,
+    _S_GAP_S,
+    _S_UNSURE_S,
+    _S_SNOOZED_S,
+    _S_OFF_BODY_S,
+    _S_WALKING_S,
+    _S_BRISK_S,
+    _S_STEPS,
+    _S_LEAN_EVENTS,
+    _S_SLOUCH_EVENTS,
+    _S_UNSURE_EVENTS,
+    _S_BACK_EVENTS,
+    _S_SIDE_EVENTS,
+    _S_BUZZES,
+    _S_ANSWERED,
+    _S_IGNORED,
+    _S_SLIPS,
+    _S_DISCOMFORT_MARKS,
+    _S_WRONG_MARKS,
+    _S_SILENT_S,
+    _S_SILENT_FORWARD_S,
+    _S_CUES,
 )
 # What stands in a merged record as the later walk left it.
 _LATER = (
-    r.S_WALK_OFFSET_CDEG,
-    r.S_CALIBRATION_QUALITY,
-    r.S_BATTERY_END_MV,
-    r.S_ON_DEG,
-    r.S_OFF_DEG,
-    r.S_HOLD_S,
-    r.S_MODE,
-    r.S_COACHING,
-    r.S_FW_VERSION,
+    _S_WALK_OFFSET_CDEG,
+    _S_CALIBRATION_QUALITY,
+    _S_BATTERY_END_MV,
+    _S_ON_DEG,
+    _S_OFF_DEG,
+    _S_HOLD_S,
+    _S_MODE,
+    _S_COACHING,
+    _S_FW_VERSION,
 )
 
 
@@ -160,8 +225,8 @@ class Session:
         self._lately_at = 0
         self._lately_n = 0
         self._off_body = False
-        fields[r.S_UPRIGHT_FIRST_PCT] = r.NOT_TOLD
-        fields[r.S_UPRIGHT_LAST_PCT] = r.NOT_TOLD
+        fields[_S_UPRIGHT_FIRST_PCT] = _NOT_TOLD
+        fields[_S_UPRIGHT_LAST_PCT] = _NOT_TOLD
 
     def forget(self):
         """Nothing is under way, and nothing is held."""
@@ -180,7 +245,7 @@ class Session:
     @property
     def must_split(self):
         """True from 18 h on: finish this record and start another, before 16-bit seconds run out."""
-        return self.fields[r.S_WEAR_S] >= r.SESSION_SPLIT_S
+        return self.fields[_S_WEAR_S] >= _SESSION_SPLIT_S
 
     def start(self, seq, boot, utc_s, uptime_s, battery_mv):
         """Begin a new record; what was there is gone.
@@ -189,12 +254,12 @@ class Session:
         """
         self._clear()
         fields = self.fields
-        fields[r.S_SEQ] = seq
-        fields[r.S_BOOT] = boot
-        fields[r.S_START_UTC_S] = utc_s
-        fields[r.S_START_UPTIME_S] = uptime_s
-        fields[r.S_BATTERY_START_MV] = battery_mv
-        fields[r.S_FW_VERSION] = r.FW_VERSION
+        fields[_S_SEQ] = seq
+        fields[_S_BOOT] = boot
+        fields[_S_START_UTC_S] = utc_s
+        fields[_S_START_UPTIME_S] = uptime_s
+        fields[_S_BATTERY_START_MV] = battery_mv
+        fields[_S_FW_VERSION] = r.FW_VERSION
         self.state[_OPEN] = 1
 
     def take_up(self):
@@ -204,7 +269,7 @@ class Session:
         state[_STEPS_SEEN] = -1
         state[_PENDING_S] = 0
         state[_FAULTS] = 0
-        self.note_flag(r.FLAG_RESUMED)
+        self.note_flag(_FLAG_RESUMED)
 
     def second(self, second_class, pitch_cdeg, roll_cdeg, cadence_spm, walking, steps_total):
         """Count one second; once a second, allocates nothing.
@@ -215,7 +280,7 @@ class Session:
         """
         state = self.state
         fields = self.fields
-        if not state[_OPEN] or fields[r.S_WEAR_S] >= _U16_MAX:
+        if not state[_OPEN] or fields[_S_WEAR_S] >= _U16_MAX:
             return
         if second_class <= events.CLASS_NONE or second_class > events.CLASS_OFF_BODY:
             second_class = events.CLASS_UNSURE  # told without a class that exists: never good
@@ -223,21 +288,21 @@ class Session:
         if off_body and not self._off_body:
             self._give_to_table()
         self._off_body = off_body
-        fields[r.S_WEAR_S] += 1
-        fields[r.S_CLASS_BASE + second_class] += 1
+        fields[_S_WEAR_S] += 1
+        fields[_S_CLASS_BASE + second_class] += 1
 
         seen = state[_STEPS_SEEN]
         if seen >= 0:
             # A total that shrank was begun again.
-            fields[r.S_STEPS] += steps_total - seen if steps_total >= seen else steps_total
-            if fields[r.S_STEPS] > _STEPS_MAX:
-                fields[r.S_STEPS] = _STEPS_MAX
+            fields[_S_STEPS] += steps_total - seen if steps_total >= seen else steps_total
+            if fields[_S_STEPS] > _STEPS_MAX:
+                fields[_S_STEPS] = _STEPS_MAX
         state[_STEPS_SEEN] = steps_total
 
         if state[_PENDING_S]:
             state[_PENDING_S] -= 1
             if not state[_PENDING_S]:
-                _add_saturated(fields, r.S_IGNORED, 1)
+                _add_saturated(fields, _S_IGNORED, 1)
 
         good = second_class == events.CLASS_GOOD
         judged = second_class <= events.CLASS_SIDE
@@ -249,8 +314,8 @@ class Session:
         # The longest good run is of good seconds alone: a fault ends it, a second left out neither adds nor ends.
         if good:
             state[_GOOD_RUN_S] += 1
-            if state[_GOOD_RUN_S] > fields[r.S_LONGEST_GOOD_S]:
-                fields[r.S_LONGEST_GOOD_S] = state[_GOOD_RUN_S]
+            if state[_GOOD_RUN_S] > fields[_S_LONGEST_GOOD_S]:
+                fields[_S_LONGEST_GOOD_S] = state[_GOOD_RUN_S]
         elif judged:
             if state[_GOOD_RUN_S] > state[_LONGEST_S]:
                 state[_LONGEST_S] = state[_GOOD_RUN_S]
@@ -267,17 +332,17 @@ class Session:
             state[_TAIL + second_class] += 1
         if not walked:
             return
-        fields[r.S_WALKING_S] += 1
+        fields[_S_WALKING_S] += 1
         if cadence_spm > 0:
             state[_CADENCE_SUM] += cadence_spm
             state[_CADENCE_N] += 1
             if cadence_spm >= BRISK_SPM:
-                fields[r.S_BRISK_S] += 1
+                fields[_S_BRISK_S] += 1
         if judged:
             if self.silent:
-                fields[r.S_SILENT_S] += 1
+                fields[_S_SILENT_S] += 1
                 if second_class == events.CLASS_FORWARD:
-                    fields[r.S_SILENT_FORWARD_S] += 1
+                    fields[_S_SILENT_FORWARD_S] += 1
             self._judged_walk(good, pitch_cdeg, cadence_spm)
 
     def _give_to_table(self):
@@ -301,9 +366,9 @@ class Session:
             if second_class <= events.CLASS_BEND:
                 if second_class == events.CLASS_GOOD:
                     good_s += 1
-                fields[r.S_CLASS_BASE + second_class] -= 1
+                fields[_S_CLASS_BASE + second_class] -= 1
                 second_class = events.CLASS_OFF_BODY
-                fields[r.S_OFF_BODY_S] += 1
+                fields[_S_OFF_BODY_S] += 1
                 lately[at] = second_class
             state[_TAIL + second_class] += 1
             n += 1
@@ -313,7 +378,7 @@ class Session:
             return
         state[_GOOD_RUN_S] = state[_GOOD_RUN_S] - good_s if state[_GOOD_RUN_S] > good_s else 0
         longest_s = max(state[_LONGEST_S], state[_GOOD_RUN_S])
-        fields[r.S_LONGEST_GOOD_S] = min(longest_s, fields[r.S_GOOD_S], fields[r.S_LONGEST_GOOD_S])
+        fields[_S_LONGEST_GOOD_S] = min(longest_s, fields[_S_GOOD_S], fields[_S_LONGEST_GOOD_S])
 
     def _judged_walk(self, good, pitch_cdeg, cadence_spm):
         state = self.state
@@ -359,9 +424,9 @@ class Session:
         if not state[_OPEN]:
             return
         if code == events.BUZZ:
-            _add_saturated(fields, r.S_BUZZES, 1)
+            _add_saturated(fields, _S_BUZZES, 1)
             if state[_PENDING_S]:  # buzzed again: the one before was not answered
-                _add_saturated(fields, r.S_IGNORED, 1)
+                _add_saturated(fields, _S_IGNORED, 1)
             state[_PENDING_S] = ANSWER_LIMIT_S
             state[_BUZZED] |= fault
             if label:
@@ -370,10 +435,10 @@ class Session:
             if state[_PENDING_S]:
                 state[_PENDING_S] = 0
                 if 0 <= value <= ANSWER_LIMIT_S * events.TICKS_PER_S:
-                    _add_saturated(fields, r.S_ANSWERED, 1)
+                    _add_saturated(fields, _S_ANSWERED, 1)
                     state[_ANSWER_SUM_DS] += value * 10 // events.TICKS_PER_S
                 else:
-                    _add_saturated(fields, r.S_IGNORED, 1)
+                    _add_saturated(fields, _S_IGNORED, 1)
         elif code == events.FAULT_BEGIN:
             state[_FAULTS] |= fault
             state[_BUZZED] &= ~fault
@@ -385,14 +450,14 @@ class Session:
         elif code == events.STOPPED:
             state[_PENDING_S] = 0  # who stops walking has neither answered nor ignored it
         elif code == events.SLIP:
-            _add_saturated(fields, r.S_SLIPS, 1)
-            self.note_flag(r.FLAG_SLIPPED)
+            _add_saturated(fields, _S_SLIPS, 1)
+            self.note_flag(_FLAG_SLIPPED)
         elif code == events.CUE:
-            _add_saturated(fields, r.S_CUES, 1)
+            _add_saturated(fields, _S_CUES, 1)
         elif code == events.MARK:
-            _add_saturated(fields, r.S_DISCOMFORT_MARKS, 1)
+            _add_saturated(fields, _S_DISCOMFORT_MARKS, 1)
         elif code == events.WRONG:
-            _add_saturated(fields, r.S_WRONG_MARKS, 1)
+            _add_saturated(fields, _S_WRONG_MARKS, 1)
             state[_PENDING_S] = 0
 
     def _close_fault(self, fault, label):
@@ -403,39 +468,39 @@ class Session:
         if not state[_FAULTS] & fault:
             return
         state[_FAULTS] &= ~fault
-        if not state[_BUZZED] & fault and state[_FAULT_S + (fault >> 1)] < (fields[r.S_HOLD_S] or _HOLD_DEFAULT_S):
+        if not state[_BUZZED] & fault and state[_FAULT_S + (fault >> 1)] < (fields[_S_HOLD_S] or _HOLD_DEFAULT_S):
             return
         if not label:
             label = state[_LABEL]
         if fault == events.BACK:
-            index = r.S_BACK_EVENTS
+            index = _S_BACK_EVENTS
         elif fault == events.SIDE:
-            index = r.S_SIDE_EVENTS
+            index = _S_SIDE_EVENTS
         elif label == events.LEAN:
-            index = r.S_LEAN_EVENTS
+            index = _S_LEAN_EVENTS
         elif label == events.SLOUCH:
-            index = r.S_SLOUCH_EVENTS
+            index = _S_SLOUCH_EVENTS
         else:
-            index = r.S_UNSURE_EVENTS
+            index = _S_UNSURE_EVENTS
         _add_saturated(fields, index, 1)
 
     def note_calibration(self, quality, walk_offset_cdeg):
         """Put the calibration's quality and the learned walking offset into the record."""
-        self.fields[r.S_CALIBRATION_QUALITY] = quality
-        self.fields[r.S_WALK_OFFSET_CDEG] = walk_offset_cdeg
+        self.fields[_S_CALIBRATION_QUALITY] = quality
+        self.fields[_S_WALK_OFFSET_CDEG] = walk_offset_cdeg
 
     def note_flag(self, flag):
         """Set one of `records.FLAG_...` in the record."""
-        self.fields[r.S_FLAGS] |= flag
+        self.fields[_S_FLAGS] |= flag
 
     def note_rules(self, on_deg, off_deg, hold_s, mode, coaching):
         """Put the rules that judged this session into the record."""
         fields = self.fields
-        fields[r.S_ON_DEG] = on_deg
-        fields[r.S_OFF_DEG] = off_deg
-        fields[r.S_HOLD_S] = hold_s
-        fields[r.S_MODE] = mode
-        fields[r.S_COACHING] = coaching
+        fields[_S_ON_DEG] = on_deg
+        fields[_S_OFF_DEG] = off_deg
+        fields[_S_HOLD_S] = hold_s
+        fields[_S_MODE] = mode
+        fields[_S_COACHING] = coaching
 
     def note_utc(self, utc_s):
         """Date a record that began undated: it began `wear_s` ago, for every second since is counted.
@@ -443,9 +508,9 @@ class Session:
         :param int utc_s: seconds since 2020-01-01 UTC, 0 when the clock is not set (then nothing happens)
         """
         fields = self.fields
-        if utc_s > fields[r.S_WEAR_S] and not fields[r.S_START_UTC_S]:
-            fields[r.S_START_UTC_S] = utc_s - fields[r.S_WEAR_S]
-            self.note_flag(r.FLAG_CLOCK_SET)
+        if utc_s > fields[_S_WEAR_S] and not fields[_S_START_UTC_S]:
+            fields[_S_START_UTC_S] = utc_s - fields[_S_WEAR_S]
+            self.note_flag(_FLAG_CLOCK_SET)
 
     def cut_idle(self):
         """Take the seconds since the last walk off the record: for a session that ends because the walk is over.
@@ -456,8 +521,8 @@ class Session:
         fields = self.fields
         for second_class in range(1, events.CLASS_OFF_BODY + 1):
             if second_class != events.CLASS_GAP:
-                fields[r.S_CLASS_BASE + second_class] -= state[_TAIL + second_class]
-                fields[r.S_WEAR_S] -= state[_TAIL + second_class]
+                fields[_S_CLASS_BASE + second_class] -= state[_TAIL + second_class]
+                fields[_S_WEAR_S] -= state[_TAIL + second_class]
             state[_TAIL + second_class] = 0
         state[_IDLE_S] = 0
 
@@ -465,16 +530,16 @@ class Session:
         """Bring means and thirds in `fields` up to now; the session goes on."""
         state = self.state
         fields = self.fields
-        fields[r.S_CADENCE_MEAN_SPM] = _rounded_mean(state[_CADENCE_SUM], state[_CADENCE_N])
-        fields[r.S_PITCH_MEAN_CDEG] = _rounded_mean(state[_PITCH_SUM], state[_PITCH_N])
-        fields[r.S_PITCH_SLOW_CDEG] = _rounded_mean(state[_SLOW_SUM], state[_SLOW_N])
-        fields[r.S_PITCH_BRISK_CDEG] = _rounded_mean(state[_BRISK_SUM], state[_BRISK_N])
-        fields[r.S_ANSWER_MEAN_DS] = _rounded_mean(state[_ANSWER_SUM_DS], fields[r.S_ANSWERED])
+        fields[_S_CADENCE_MEAN_SPM] = _rounded_mean(state[_CADENCE_SUM], state[_CADENCE_N])
+        fields[_S_PITCH_MEAN_CDEG] = _rounded_mean(state[_PITCH_SUM], state[_PITCH_N])
+        fields[_S_PITCH_SLOW_CDEG] = _rounded_mean(state[_SLOW_SUM], state[_SLOW_N])
+        fields[_S_PITCH_BRISK_CDEG] = _rounded_mean(state[_BRISK_SUM], state[_BRISK_N])
+        fields[_S_ANSWER_MEAN_DS] = _rounded_mean(state[_ANSWER_SUM_DS], fields[_S_ANSWERED])
         total_s = state[_BUCKET] * state[_WIDTH_S] + state[_FILL_S]
         if total_s >= _THIRDS_MIN_S:
             third_s = total_s // 3
-            fields[r.S_UPRIGHT_FIRST_PCT] = self._good_pct(0, third_s)
-            fields[r.S_UPRIGHT_LAST_PCT] = self._good_pct(total_s - third_s, total_s)
+            fields[_S_UPRIGHT_FIRST_PCT] = self._good_pct(0, third_s)
+            fields[_S_UPRIGHT_LAST_PCT] = self._good_pct(total_s - third_s, total_s)
 
     def _good_pct(self, from_s, to_s):
         """Good share, 0..100, of the judged walking seconds `from_s` to `to_s`; a bucket on an edge counts in part."""
@@ -500,7 +565,7 @@ class Session:
         self._close_fault(events.BACK, events.LABEL_NONE)
         self._close_fault(events.SIDE, events.LABEL_NONE)
         self.note_utc(utc_s)
-        fields[r.S_BATTERY_END_MV] = battery_mv
+        fields[_S_BATTERY_END_MV] = battery_mv
         self.summarise()
         state[_OPEN] = 0
         state[_PENDING_S] = 0  # the walk ended before the answer could: neither answered nor ignored
@@ -520,38 +585,38 @@ def merge_into(fields, later):
     Counts add up, means are weighted by what they were taken over, settings and calibration are the later walk's.
     Thirds of several walks mean nothing and become "not told". Refused, with nothing changed, when it would not fit.
     """
-    walks = (fields[r.S_MERGED_WALKS] or 1) + (later[r.S_MERGED_WALKS] or 1)
-    if fields[r.S_WEAR_S] + later[r.S_WEAR_S] > r.SESSION_SPLIT_S or walks > _WALKS_MAX:
+    walks = (fields[_S_MERGED_WALKS] or 1) + (later[_S_MERGED_WALKS] or 1)
+    if fields[_S_WEAR_S] + later[_S_WEAR_S] > _SESSION_SPLIT_S or walks > _WALKS_MAX:
         return False
-    walking_s = fields[r.S_WALKING_S]
-    later_walking_s = later[r.S_WALKING_S]
-    brisk_s = fields[r.S_BRISK_S]
-    later_brisk_s = later[r.S_BRISK_S]
-    fields[r.S_CADENCE_MEAN_SPM] = _weighted(
-        fields[r.S_CADENCE_MEAN_SPM], walking_s, later[r.S_CADENCE_MEAN_SPM], later_walking_s
+    walking_s = fields[_S_WALKING_S]
+    later_walking_s = later[_S_WALKING_S]
+    brisk_s = fields[_S_BRISK_S]
+    later_brisk_s = later[_S_BRISK_S]
+    fields[_S_CADENCE_MEAN_SPM] = _weighted(
+        fields[_S_CADENCE_MEAN_SPM], walking_s, later[_S_CADENCE_MEAN_SPM], later_walking_s
     )
-    fields[r.S_PITCH_MEAN_CDEG] = _weighted(
-        fields[r.S_PITCH_MEAN_CDEG], walking_s, later[r.S_PITCH_MEAN_CDEG], later_walking_s
+    fields[_S_PITCH_MEAN_CDEG] = _weighted(
+        fields[_S_PITCH_MEAN_CDEG], walking_s, later[_S_PITCH_MEAN_CDEG], later_walking_s
     )
-    fields[r.S_PITCH_BRISK_CDEG] = _weighted(
-        fields[r.S_PITCH_BRISK_CDEG], brisk_s, later[r.S_PITCH_BRISK_CDEG], later_brisk_s
+    fields[_S_PITCH_BRISK_CDEG] = _weighted(
+        fields[_S_PITCH_BRISK_CDEG], brisk_s, later[_S_PITCH_BRISK_CDEG], later_brisk_s
     )
-    fields[r.S_PITCH_SLOW_CDEG] = _weighted(
-        fields[r.S_PITCH_SLOW_CDEG], walking_s - brisk_s, later[r.S_PITCH_SLOW_CDEG], later_walking_s - later_brisk_s
+    fields[_S_PITCH_SLOW_CDEG] = _weighted(
+        fields[_S_PITCH_SLOW_CDEG], walking_s - brisk_s, later[_S_PITCH_SLOW_CDEG], later_walking_s - later_brisk_s
     )
-    fields[r.S_ANSWER_MEAN_DS] = _weighted(
-        fields[r.S_ANSWER_MEAN_DS], fields[r.S_ANSWERED], later[r.S_ANSWER_MEAN_DS], later[r.S_ANSWERED]
+    fields[_S_ANSWER_MEAN_DS] = _weighted(
+        fields[_S_ANSWER_MEAN_DS], fields[_S_ANSWERED], later[_S_ANSWER_MEAN_DS], later[_S_ANSWERED]
     )
     for index in _ADDED:
         _add_saturated(fields, index, later[index])
-    if later[r.S_LONGEST_GOOD_S] > fields[r.S_LONGEST_GOOD_S]:
-        fields[r.S_LONGEST_GOOD_S] = later[r.S_LONGEST_GOOD_S]
-    fields[r.S_UPRIGHT_FIRST_PCT] = r.NOT_TOLD
-    fields[r.S_UPRIGHT_LAST_PCT] = r.NOT_TOLD
+    if later[_S_LONGEST_GOOD_S] > fields[_S_LONGEST_GOOD_S]:
+        fields[_S_LONGEST_GOOD_S] = later[_S_LONGEST_GOOD_S]
+    fields[_S_UPRIGHT_FIRST_PCT] = _NOT_TOLD
+    fields[_S_UPRIGHT_LAST_PCT] = _NOT_TOLD
     # 0 stands for a record of one walk that was never merged.
-    fields[r.S_MERGED_WALKS] = walks
+    fields[_S_MERGED_WALKS] = walks
     for index in _LATER:
         fields[index] = later[index]
-    short = fields[r.S_FLAGS] & later[r.S_FLAGS] & r.FLAG_SHORT
-    fields[r.S_FLAGS] = ((fields[r.S_FLAGS] | later[r.S_FLAGS]) & ~r.FLAG_SHORT) | short | r.FLAG_MERGED
+    short = fields[_S_FLAGS] & later[_S_FLAGS] & _FLAG_SHORT
+    fields[_S_FLAGS] = ((fields[_S_FLAGS] | later[_S_FLAGS]) & ~_FLAG_SHORT) | short | _FLAG_MERGED
     return True

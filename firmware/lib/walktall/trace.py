@@ -22,7 +22,7 @@ from binascii import crc32
 from . import rows as w
 from .limits import N_SETTINGS
 from .session import STATE_SIZE
-from .slots import S_BOOT, S_COUNT, S_SEQ, S_START_UPTIME_S
+from .slots import S_COUNT
 
 try:
     from micropython import const
@@ -31,6 +31,11 @@ except ImportError:
     def const(value):
         return value
 
+
+# Of `records`; private, so that they fold: tests/test_house_rules.py holds them to it.
+_S_SEQ = const(0)
+_S_BOOT = const(1)
+_S_START_UPTIME_S = const(3)
 
 _BLOCK = const(512)
 _SECTOR = const(8)  # blocks
@@ -280,8 +285,8 @@ class Trace:
         session = self._chain.session
         at = buf[w.H_ROWS_END] | buf[w.H_ROWS_END + 1] << 8
         at = w.unpack_ints(buf, at, w.CRC_AT, session.fields, w.FIELDS_FROM)
-        session.fields[S_SEQ] = self.head_u16(w.H_SEQ)
-        session.fields[S_BOOT] = self.head_u16(w.H_SESSION_BOOT)
+        session.fields[_S_SEQ] = self.head_u16(w.H_SEQ)
+        session.fields[_S_BOOT] = self.head_u16(w.H_SESSION_BOOT)
         if at >= 0:
             at = w.unpack_ints(buf, at, w.CRC_AT, session.state)
         return at >= 0
@@ -397,9 +402,9 @@ class Trace:
         for k in range(4):
             buf[w.H_RING_ID + k] = self.ring_id[k]
         _put(buf, w.H_BOOT, self._boot, 2)
-        _put(buf, w.H_SEQ, fields[S_SEQ], 2)
-        _put(buf, w.H_SESSION_BOOT, fields[S_BOOT], 2)
-        _put(buf, w.H_SESSION_START_S, fields[S_START_UPTIME_S], 4)
+        _put(buf, w.H_SEQ, fields[_S_SEQ], 2)
+        _put(buf, w.H_SESSION_BOOT, fields[_S_BOOT], 2)
+        _put(buf, w.H_SESSION_START_S, fields[_S_START_UPTIME_S], 4)
         _put(buf, w.H_WALK, self._walk, 2)
         buf[w.H_ROWS_FROM] = rows_from
         buf[w.H_SECONDS] = min(self.rows.seconds, 255) if kind == w.KIND_ROWS else 0

@@ -248,7 +248,32 @@ def test_a_port_that_another_program_holds_is_told(capsys: pytest.CaptureFixture
         status, _, err = run(capsys, "info", "--port", port)
         os.close(fd)
     assert status == 3
+    # It is this very program, which is not named.
     assert "in use by another program" in one_line(err)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_a_port_that_is_taken_names_the_program(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from walktall_host import transport
+
+    code = "import fcntl, os, sys, time; fd = os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY); fcntl.flock(fd, 2); "
+    with on_pty(Desk()) as port:
+        other = subprocess.Popen(
+            [sys.executable, "-c", code + "print(); sys.stdout.flush(); time.sleep(30)", port], stdout=subprocess.PIPE
+        )
+        assert other.stdout is not None
+        other.stdout.readline()
+        name = Path(f"/proc/{other.pid}/comm").read_text().strip()
+        status, _, err = run(capsys, "info", "--port", port)
+        monkeypatch.setattr(transport, "_who_holds", lambda name: "ModemManager")
+        modem = run(capsys, "info", "--port", port)[2]
+        other.kill()
+        other.wait()
+    assert status == 3
+    assert f"is in use by {name}: close it" in one_line(err)
+    assert "ports --udev" in one_line(modem)
 
 
 def test_a_forbidden_port_names_the_group_that_may(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE = {"adafruit-board-toolkit", "jinja2", "platformdirs", "pyserial", "rich", "typer"}
-EXTRAS = {"sim", "bench", "parquet", "plot", "fit", "compile", "dask", "dev", "docs"}
+EXTRAS = {"sim", "bench", "parquet", "plot", "fit", "hdf5", "compile", "dask", "soak", "dev", "docs"}
 
 
 def run(*command: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -132,6 +132,29 @@ def test_walktall_works_in_an_empty_environment(installed: Path) -> None:
     assert helped.returncode == 0, helped.stderr
     for command in ("ports", "info", "download", "sessions", "report"):
         assert command in helped.stdout
+
+
+def test_walktall_installs_the_firmware_without_a_checkout(wheel: Path, installed: Path, tmp_path: Path) -> None:
+    """On a folder that plays the drive of a new board: what lies there then is what the wheel holds."""
+    from walktall import selftest
+
+    (tmp_path / "boot_out.txt").write_text(
+        "Adafruit CircuitPython 10.0.3 on 2025-10-17; x\nBoard ID:Seeed_XIAO_nRF52840_Sense\n"
+    )
+    done = run(installed / "walktall", "install", tmp_path)
+    assert done.returncode == 0, done.stderr
+    lies = {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    del lies["boot_out.txt"]
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name: archive.read(name) for name in archive.namelist()}
+    top = "walktall_host/on_drive/"
+    wanted = {name.removeprefix(top): data for name, data in held.items() if name.startswith(top)}
+    wanted["lib/licenses/walktall.txt"] = wanted.pop("LICENSE")
+    for name, data in held.items():
+        if name.startswith("walktall/") and name.endswith(".py") and name.split("/")[-1] not in selftest.HOST_ONLY:
+            wanted[f"lib/{name}"] = data
+    assert lies == wanted
+    assert run(installed / "walktall", "install", "--check", tmp_path).returncode == 0
 
 
 def test_walktall_sim_names_the_extra_that_is_missing(installed: Path, tmp_path: Path) -> None:

@@ -136,7 +136,14 @@ def _why_not_open(name: str, fault: Exception) -> Exception:
     if number in (errno.EACCES, errno.EPERM):
         return PortForbidden(f"you may not open {shown}{_who_may(name)}")
     if number in (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK):
-        return PortTaken(f"{shown} is in use by another program: close it (a serial monitor, an editor) and try again")
+        program = _who_holds(name)
+        if program == "ModemManager":
+            return PortTaken(
+                f"{shown} is in use by ModemManager for half a minute: wait; the rule that 'walktall ports --udev' "
+                "prints keeps it away"
+            )
+        which = f"by {safe(program)}" if program else "by another program"
+        return PortTaken(f"{shown} is in use {which}: close it (a serial monitor, an editor) and try again")
     if os.path.exists(name):
         return BadInput(f"{shown} is not a serial port")
     return NoDevice(f"{shown} cannot be opened: {safe(str(fault).splitlines()[0] if str(fault) else 'unknown reason')}")
@@ -165,3 +172,24 @@ def _who_may(name: str) -> str:
         return ": only root may"
     join = f"'sudo usermod -aG {safe(group)} $USER', then log in again"
     return f": group '{safe(group)}' may; {join}; or the rule that 'walktall ports --udev' prints"
+
+
+def _who_holds(name: str) -> str:
+    """On Linux: the program that has the port open, as far as this user may see; '' where it is not known."""
+    try:
+        wanted = os.path.realpath(name)
+        for entry in os.scandir("/proc"):
+            if entry.name.isdigit() and int(entry.name) != os.getpid() and _has_open(entry.path, wanted):
+                with open(f"{entry.path}/comm", encoding="utf-8", errors="replace") as file:
+                    return file.read().strip()
+    except OSError:
+        pass
+    return ""
+
+
+def _has_open(process: str, wanted: str) -> bool:
+    """Whether a process holds a file."""
+    try:
+        return any(os.readlink(f"{process}/fd/{fd}") == wanted for fd in os.listdir(f"{process}/fd"))
+    except OSError:  # another user's process, or one that has just ended
+        return False

@@ -8,6 +8,7 @@ import pytest
 from walktall import records as r
 from walktall_host import advice, weekly, weeks, words
 from walktall_host.store import Session
+from walktall_host.trace import Row
 from walktall_host.track import Histogram
 
 from tests.desk_device import DAY_S, UTC_S
@@ -189,3 +190,42 @@ def test_advice_names_its_sources_and_every_source_is_used() -> None:
     assert used == set(advice.SOURCES)
     assert all(len(line.words) <= 120 for line in lines)
     assert len({line.key for line in advice.FOR_A_WALK}) == len(advice.FOR_A_WALK)
+
+
+def test_a_year_of_daily_walks_is_a_small_page_quickly_made() -> None:
+    """`make bench-host` times it as a walker does; this keeps it from growing."""
+    import time
+
+    from walktall_host import page
+    from walktall_host.track import digest, track_of
+
+    from tests.made_pages import full_walk
+
+    rows = [
+        Row(
+            1,
+            at,
+            second.pitch_cdeg,
+            (0, 0, 0, 0),
+            250,
+            second.cadence_spm,
+            second.second_class,
+            True,
+            False,
+            False,
+            False,
+            (),
+        )
+        for at, second in enumerate(full_walk())
+    ]
+    year = [session(k, buzzes=6, answered=5, ignored=1, brisk_s=900, pitch_brisk_cdeg=k) for k in range(365)]
+    track = track_of(year[0], rows)
+    assert track is not None
+    digests = {each.number: digest(track) for each in year}
+    began = time.process_time()
+    found = weeks.last_weeks(year, 53, digests, BERLIN)
+    assert found is not None
+    text = page.weeks_page(found, digests, BERLIN)
+    assert time.process_time() - began < 3
+    assert len(text.encode()) < 2_000_000
+    assert text.count('<tr><th scope="row">2') == 365

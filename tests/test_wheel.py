@@ -64,6 +64,7 @@ def test_wheel_holds_nothing_else(names: list[str]) -> None:
 
 def test_wheel_carries_the_suites_that_check_names(names: list[str]) -> None:
     assert {"walktall_sim/suites/made.toml", "walktall_sim/suites/people.toml"} <= set(names)
+    assert "walktall_sim/page.html.j2" in names
 
 
 def test_wheel_carries_what_belongs_on_a_drive_and_the_libraries_licences(wheel: Path, names: list[str]) -> None:

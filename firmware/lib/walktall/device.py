@@ -51,6 +51,31 @@ from .supply import Supply
 from .ticks import ticks_add, ticks_diff
 from .trace import OPEN, Trace
 
+# Of `wire`; private, so that they fold: tests/test_house_rules.py holds them to it.
+_H_BOARD = const(6)
+_H_CHIP = const(7)
+_H_SOURCE_DIGEST = const(8)
+_H_UPTIME_S = const(10)
+_H_UTC_S = const(11)
+_H_FLAGS = const(12)
+_H_RESET_REASON = const(13)
+_H_ERRORS = const(14)
+_H_LAST_ERROR = const(15)
+_H_BATTERY_MV = const(16)
+_H_DRIVE_KIB = const(40)
+_H_DRIVE_FREE_KIB = const(41)
+_HF_CHARGING = const(2)
+_HF_USB = const(4)
+_HF_CLOCK_SET = const(8)
+_HF_SESSION_OPEN = const(16)
+_HF_WALKING = const(32)
+_HF_SENSOR_FAULT = const(1024)
+_HF_MAINTENANCE = const(4096)
+_HF_SNOOZED = const(8192)
+_SELFTEST_PASSED = const(0)
+_SELFTEST_FAILED = const(1)
+_SELFTEST_RUNNING = const(2)
+
 # Of `records`; private, so that they fold: tests/test_house_rules.py holds them to it.
 _FLAG_RESUMED = const(1)
 _FLAG_SPLIT = const(8)
@@ -207,7 +232,7 @@ class Device:
         self._vector_digest = b""
         self._sources = None
         self._selftest = None
-        self._selftest_status = w.SELFTEST_RUNNING
+        self._selftest_status = _SELFTEST_RUNNING
         self._may_restart = may_restart
         self._maintenance = maintenance
         self._drive_kib = drive_kib
@@ -1249,33 +1274,33 @@ class Device:
         flags = 0
         if self._power is not None:
             if self._power.charging:
-                flags |= w.HF_CHARGING
+                flags |= _HF_CHARGING
             if self._power.usb:
-                flags |= w.HF_USB
+                flags |= _HF_USB
         if self._utc_base_s:
-            flags |= w.HF_CLOCK_SET
+            flags |= _HF_CLOCK_SET
         if self.session.open:
-            flags |= w.HF_SESSION_OPEN
+            flags |= _HF_SESSION_OPEN
         if self.chain.gait.walking:
-            flags |= w.HF_WALKING
+            flags |= _HF_WALKING
         if self.chain.detector.snoozed:
-            flags |= w.HF_SNOOZED
+            flags |= _HF_SNOOZED
         if not self._sensor_ok and not self.off:
-            flags |= w.HF_SENSOR_FAULT
+            flags |= _HF_SENSOR_FAULT
         if self._maintenance:
-            flags |= w.HF_MAINTENANCE
-        values[w.H_FLAGS] = flags
-        values[w.H_BOARD] = self._board_name
-        values[w.H_CHIP] = self._chip_name or _CHIP_NAMES.get(self._imu.who_am_i, "")
-        values[w.H_SOURCE_DIGEST] = self._source_digest
-        values[w.H_UPTIME_S] = self._uptime_s
-        values[w.H_UTC_S] = self.utc_s()
-        values[w.H_RESET_REASON] = self._reset_reason
-        values[w.H_ERRORS] = self.errors + self.link.faults
-        values[w.H_LAST_ERROR] = self.last_error
-        values[w.H_BATTERY_MV] = self._battery_mv
-        values[w.H_DRIVE_KIB] = self._drive_kib[0]
-        values[w.H_DRIVE_FREE_KIB] = self._drive_kib[1]
+            flags |= _HF_MAINTENANCE
+        values[_H_FLAGS] = flags
+        values[_H_BOARD] = self._board_name
+        values[_H_CHIP] = self._chip_name or _CHIP_NAMES.get(self._imu.who_am_i, "")
+        values[_H_SOURCE_DIGEST] = self._source_digest
+        values[_H_UPTIME_S] = self._uptime_s
+        values[_H_UTC_S] = self.utc_s()
+        values[_H_RESET_REASON] = self._reset_reason
+        values[_H_ERRORS] = self.errors + self.link.faults
+        values[_H_LAST_ERROR] = self.last_error
+        values[_H_BATTERY_MV] = self._battery_mv
+        values[_H_DRIVE_KIB] = self._drive_kib[0]
+        values[_H_DRIVE_FREE_KIB] = self._drive_kib[1]
 
     def set_clock(self, utc_s):
         """Set the clock; a session that began undated is dated."""
@@ -1337,7 +1362,7 @@ class Device:
     def selftest_into(self, buf):
         """SELFTEST_RUNNING, having begun when nothing ran; once it is over PASSED or FAILED, with 8 bytes of vector
         digest and 8 of source digest in `buf`. What is told is forgotten: asked again, it runs again."""
-        if self._sources is None and self._selftest_status == w.SELFTEST_RUNNING:
+        if self._sources is None and self._selftest_status == _SELFTEST_RUNNING:
             # Not imported before: it and what it runs on take some KiB of heap, which it gives back.
             gc.collect()
             from .selftest import SelfTest, SourceDigest
@@ -1345,9 +1370,9 @@ class Device:
             self._selftest = SelfTest()
             self._sources = SourceDigest(self._source_folder)
         status = self._selftest_status
-        if status == w.SELFTEST_RUNNING:
+        if status == _SELFTEST_RUNNING:
             return status
-        self._selftest_status = w.SELFTEST_RUNNING
+        self._selftest_status = _SELFTEST_RUNNING
         for index in range(8):
             buf[index] = self._vector_digest[index] if self._vector_digest else 0
             buf[8 + index] = self._source_digest[index] if self._source_digest else 0
@@ -1367,7 +1392,7 @@ class Device:
             sources.close()
             self._note("selftest", fault)
             passed = False
-        self._selftest_status = w.SELFTEST_PASSED if passed else w.SELFTEST_FAILED
+        self._selftest_status = _SELFTEST_PASSED if passed else _SELFTEST_FAILED
         self._selftest = None
         self._sources = None
         gc.collect()

@@ -72,6 +72,94 @@ except ImportError:
         return value
 
 
+# Of `wire`; private, so that they fold: tests/test_house_rules.py holds them to it.
+_ACK = const(4)
+_CAL_START = const(1)
+_CAL_CANCEL = const(2)
+_CALIBRATE = const(8)
+_CLOCK = const(2)
+_E_BAD_REQUEST = const(1)
+_E_UNKNOWN = const(2)
+_E_PROTOCOL = const(3)
+_E_REFUSED = const(4)
+_E_BUSY = const(5)
+_E_NONCE = const(6)
+_E_ACK = const(7)
+_E_READ_ONLY = const(8)
+_E_STORE = const(9)
+_E_INTERNAL = const(10)
+_ERROR = const(0xFF)
+_FETCH = const(3)
+_FETCH_TRACE = const(15)
+_FORMAT = const(14)
+_H_DEVICE_ID = const(0)
+_H_JOURNAL_ID = const(1)
+_H_PROTOCOL = const(2)
+_H_FW_VERSION = const(3)
+_H_RECORD_LAYOUT = const(4)
+_H_JOURNAL_LAYOUT = const(5)
+_H_BOOT = const(9)
+_H_FLAGS = const(12)
+_H_SESSIONS = const(17)
+_H_CAPACITY = const(18)
+_H_UNACKNOWLEDGED = const(19)
+_H_FIRST_SEQ = const(20)
+_H_NEXT_SEQ = const(21)
+_H_ACKED_SEQ = const(22)
+_H_DROPPED_ACKED = const(23)
+_H_DROPPED_UNACKED = const(24)
+_H_NEWER_RECORDS = const(25)
+_H_COMMITS = const(26)
+_H_COMMITS_TODAY = const(27)
+_H_COMMITS_DEFERRED = const(28)
+_H_SETTINGS_COUNT = const(29)
+_H_CALIBRATION_QUALITY = const(30)
+_H_BAD_FRAMES = const(31)
+_H_CALIBRATED_UTC_S = const(32)
+_H_TRACE_ID = const(33)
+_H_TRACE_LAYOUT = const(34)
+_H_TRACE_BLOCK_BYTES = const(35)
+_H_TRACE_FIRST = const(36)
+_H_TRACE_NEXT = const(37)
+_H_TRACE_CAPACITY = const(38)
+_H_TRACE_TORN = const(39)
+_HEADER_SIZE = const(4)
+_HELLO = const(1)
+_HF_CALIBRATED = const(1)
+_HF_FORMATTED = const(64)
+_HF_BANK_LOST = const(128)
+_HF_READ_ONLY = const(256)
+_HF_SETTINGS_DEFAULTED = const(512)
+_HF_UNSAVED = const(2048)
+_HF_STORE_FAULT = const(16384)
+_HF_TRACE_FAULT = const(32768)
+_HF_WIPING = const(65536)
+_HF_RAW = const(131072)
+_IDENTIFY = const(9)
+_LIVE = const(11)
+_LIVE_DATA = const(0xC1)
+_LIVE_LOST = const(13)
+_MAINTENANCE = const(13)
+_MARK = const(12)
+_MAX_FRAME = const(256)
+_MAX_BODY = const(248)
+_MAX_ENCODED = const(260)
+_N_KINDS = const(17)
+_PROTOCOL = const(1)
+_RAW = const(16)
+_RAW_ASK = const(255)
+_RECORD = const(0xC0)
+_REPLY = const(0x80)
+_SELFTEST = const(10)
+_SELFTEST_RUNNING = const(2)
+_SETTING_SIZE = const(5)
+_SETTINGS_GET = const(5)
+_SETTINGS_SET = const(6)
+_SETTINGS_RESET = const(7)
+_SETTINGS_A_FRAME = const(49)
+_TRACE_DATA = const(0xC2)
+_TRACE_PIECE = const(172)
+
 _RX_SIZE = const(64)
 # Bytes read in one poll at the most: at 10 ms a poll this is faster than any host need be, and a flood costs little.
 _RX_A_POLL = const(256)
@@ -81,7 +169,7 @@ _RECORDS_A_POLL = const(2)
 _TX_SIZE = const(520)
 # A host that takes nothing for this long has gone, whatever DTR says.
 _STALLED_MS = const(5000)
-_BODY = w.HEADER_SIZE
+_BODY = _HEADER_SIZE
 
 _CRC_AT = const(2)  # in the body of ACK
 _BLOCK_BYTES = const(512)
@@ -107,7 +195,7 @@ class Link:
         self._rx_at = 0
         self._rx_n = 0
         self._decoder = w.Decoder()
-        self._frame = bytearray(w.MAX_FRAME)
+        self._frame = bytearray(_MAX_FRAME)
         self._tx = bytearray(_TX_SIZE)
         self._tx_view = memoryview(self._tx)
         self._tx_at = 0
@@ -119,7 +207,7 @@ class Link:
         self._fetch_seq = 0
         self._fetch_limit = 0
         self._fetch_sent = 0
-        self._piece = memoryview(self._frame)[_BODY + _PIECE_AT : _BODY + _PIECE_AT + w.TRACE_PIECE]
+        self._piece = memoryview(self._frame)[_BODY + _PIECE_AT : _BODY + _PIECE_AT + _TRACE_PIECE]
         self._tracing = False
         self._trace_offset = 0
         self._acted_id = -1
@@ -191,10 +279,10 @@ class Link:
             if self._live_lost < 255:
                 self._live_lost += 1
             return False
-        values[w.LIVE_LOST] = self._live_lost
+        values[_LIVE_LOST] = self._live_lost
         w.LIVE_TABLE.pack_into(self._frame, _BODY, values)
         self._live_lost = 0
-        return self._send(w.LIVE_DATA, 0, w.LIVE_TABLE.size)
+        return self._send(_LIVE_DATA, 0, w.LIVE_TABLE.size)
 
     def _host_gone(self):
         """Back to the state without a host: nothing half-sent and nothing half-heard survives."""
@@ -218,7 +306,7 @@ class Link:
 
     def _room(self):
         """True when one more frame of any size fits."""
-        return _TX_SIZE - self._tx_n >= w.MAX_ENCODED
+        return _TX_SIZE - self._tx_n >= _MAX_ENCODED
 
     def _send(self, kind, request_id, body_size):
         """True when the frame whose body is ready in ``_frame`` is on its way."""
@@ -260,71 +348,71 @@ class Link:
         """Answer the request that is ready in the decoder."""
         frame = self._decoder.frame
         kind = w.frame_kind(frame)
-        if kind & w.REPLY:  # another device's reply, or an echo
+        if kind & _REPLY:  # another device's reply, or an echo
             return
         request_id = w.frame_id(frame)
-        size = self._decoder.size - w.HEADER_SIZE - 4
-        if w.frame_version(frame) != w.PROTOCOL and kind != w.HELLO:
-            self._error(kind, request_id, w.E_PROTOCOL, "this device speaks protocol %d" % w.PROTOCOL)
+        size = self._decoder.size - _HEADER_SIZE - 4
+        if w.frame_version(frame) != _PROTOCOL and kind != _HELLO:
+            self._error(kind, request_id, _E_PROTOCOL, "this device speaks protocol %d" % _PROTOCOL)
             return
         try:
             self._dispatch(kind, request_id, frame, size)
         except Exception as fault:  # a fault of ours must not take the walk with it
             self.faults += 1
-            self._error(kind, request_id, w.E_INTERNAL, type(fault).__name__)
+            self._error(kind, request_id, _E_INTERNAL, type(fault).__name__)
 
     def _dispatch(self, kind, request_id, frame, size):
         # A chain of comparisons rather than a table of bound methods: each stored bound method is heap.
-        if kind == w.HELLO:
+        if kind == _HELLO:
             self._answer_hello(request_id)
-        elif kind == w.CLOCK and size >= 4:
+        elif kind == _CLOCK and size >= 4:
             self._answer_clock(request_id, i32(frame, _BODY))
-        elif kind == w.FETCH and size >= 4:
+        elif kind == _FETCH and size >= 4:
             self._begin_fetch(request_id, u16(frame, _BODY), u16(frame, _BODY + 2))
-        elif kind == w.ACK and size >= 6:
+        elif kind == _ACK and size >= 6:
             self._answer_ack(request_id, frame)
-        elif kind == w.SETTINGS_GET and size >= 1:
+        elif kind == _SETTINGS_GET and size >= 1:
             self._send_settings(kind, request_id, frame[_BODY])
-        elif kind == w.SETTINGS_SET and size >= 1:
+        elif kind == _SETTINGS_SET and size >= 1:
             self._set_settings(request_id, frame, size)
-        elif kind == w.SETTINGS_RESET:
+        elif kind == _SETTINGS_RESET:
             self._handler.journal.settings.reset()
             self._handler.journal.settings.defaulted = False
             self._handler.settings_changed()
             self._send_settings(kind, request_id, 0)
-        elif kind == w.CALIBRATE and size >= 1:
+        elif kind == _CALIBRATE and size >= 1:
             self._answer_calibrate(request_id, frame[_BODY])
-        elif kind == w.IDENTIFY:
+        elif kind == _IDENTIFY:
             if self._once(request_id):
                 self._handler.identify()
-            self._send(kind | w.REPLY, request_id, 0)
-        elif kind == w.SELFTEST:
+            self._send(kind | _REPLY, request_id, 0)
+        elif kind == _SELFTEST:
             self._answer_selftest(request_id)
-        elif kind == w.LIVE and size >= 1:
+        elif kind == _LIVE and size >= 1:
             self.live = frame[_BODY] != 0
             self._live_lost = 0
             self._handler.live(self.live)
             self._frame[_BODY] = 1 if self.live else 0
-            self._send(kind | w.REPLY, request_id, 1)
-        elif kind == w.MARK:
+            self._send(kind | _REPLY, request_id, 1)
+        elif kind == _MARK:
             if self._once(request_id):
                 self._handler.mark()
-            self._send(kind | w.REPLY, request_id, 0)
-        elif kind == w.MAINTENANCE:
+            self._send(kind | _REPLY, request_id, 0)
+        elif kind == _MAINTENANCE:
             if self._handler.maintenance():
-                self._send(kind | w.REPLY, request_id, 0)
+                self._send(kind | _REPLY, request_id, 0)
             else:
-                self._error(kind, request_id, w.E_REFUSED, "this board has no maintenance boot")
-        elif kind == w.FORMAT and size >= 8:
+                self._error(kind, request_id, _E_REFUSED, "this board has no maintenance boot")
+        elif kind == _FORMAT and size >= 8:
             self._answer_format(request_id, frame)
-        elif kind == w.FETCH_TRACE and size >= 8:
+        elif kind == _FETCH_TRACE and size >= 8:
             self._begin_trace(request_id, i32(frame, _BODY), u16(frame, _BODY + 4), u16(frame, _BODY + 6))
-        elif kind == w.RAW and size >= 1:
+        elif kind == _RAW and size >= 1:
             self._answer_raw(request_id, frame[_BODY])
-        elif 0 < kind < w.N_KINDS:
-            self._error(kind, request_id, w.E_BAD_REQUEST, "%d bytes are too few" % size)
+        elif 0 < kind < _N_KINDS:
+            self._error(kind, request_id, _E_BAD_REQUEST, "%d bytes are too few" % size)
         else:
-            self._error(kind, request_id, w.E_UNKNOWN, "")
+            self._error(kind, request_id, _E_UNKNOWN, "")
 
     def _once(self, request_id):
         """True for the first request of that id: a doubled one is answered, not acted upon."""
@@ -336,10 +424,10 @@ class Link:
     def _error(self, kind, request_id, code, text):
         self._frame[_BODY] = kind
         self._frame[_BODY + 1] = code
-        n = min(len(text), w.MAX_BODY - 2)
+        n = min(len(text), _MAX_BODY - 2)
         for i in range(n):
             self._frame[_BODY + 2 + i] = ord(text[i]) & 0x7F
-        self._send(w.ERROR, request_id, 2 + n)
+        self._send(_ERROR, request_id, 2 + n)
 
     def _put_u16(self, offset, value):
         self._frame[_BODY + offset] = value & 0xFF
@@ -355,71 +443,71 @@ class Link:
         values = self._hello
         journal = self._handler.journal
         head = journal.head
-        values[w.H_FLAGS] = 0
+        values[_H_FLAGS] = 0
         self._handler.hello_into(values)
-        values[w.H_DEVICE_ID] = head[J_DEVICE_ID]
-        values[w.H_JOURNAL_ID] = head[J_JOURNAL_ID]
-        values[w.H_PROTOCOL] = w.PROTOCOL
-        values[w.H_FW_VERSION] = r.FW_VERSION
-        values[w.H_RECORD_LAYOUT] = r.SESSION_LAYOUT
-        values[w.H_JOURNAL_LAYOUT] = journal.newer_layout or JOURNAL_LAYOUT
-        values[w.H_BOOT] = journal.boot
-        values[w.H_SESSIONS] = journal.count
-        values[w.H_CAPACITY] = journal.capacity
-        values[w.H_UNACKNOWLEDGED] = journal.unacknowledged
-        values[w.H_FIRST_SEQ] = journal.first_seq
-        values[w.H_NEXT_SEQ] = journal.next_seq
-        values[w.H_ACKED_SEQ] = journal.acked_seq
-        values[w.H_DROPPED_ACKED] = head[J_DROPPED_ACKED]
-        values[w.H_DROPPED_UNACKED] = head[J_DROPPED_UNACKED]
-        values[w.H_NEWER_RECORDS] = journal.newer_records()
-        values[w.H_COMMITS] = head[J_COMMITS]
-        values[w.H_COMMITS_TODAY] = head[J_COMMITS_TODAY]
-        values[w.H_COMMITS_DEFERRED] = head[J_COMMITS_DEFERRED]
-        values[w.H_SETTINGS_COUNT] = s.N_SETTINGS
-        values[w.H_CALIBRATION_QUALITY] = journal.calibration[CAL_QUALITY]
-        values[w.H_CALIBRATED_UTC_S] = journal.calibration[CAL_TAKEN_UTC_S]
-        values[w.H_BAD_FRAMES] = self._decoder.bad
-        flags = values[w.H_FLAGS]
+        values[_H_DEVICE_ID] = head[J_DEVICE_ID]
+        values[_H_JOURNAL_ID] = head[J_JOURNAL_ID]
+        values[_H_PROTOCOL] = _PROTOCOL
+        values[_H_FW_VERSION] = r.FW_VERSION
+        values[_H_RECORD_LAYOUT] = r.SESSION_LAYOUT
+        values[_H_JOURNAL_LAYOUT] = journal.newer_layout or JOURNAL_LAYOUT
+        values[_H_BOOT] = journal.boot
+        values[_H_SESSIONS] = journal.count
+        values[_H_CAPACITY] = journal.capacity
+        values[_H_UNACKNOWLEDGED] = journal.unacknowledged
+        values[_H_FIRST_SEQ] = journal.first_seq
+        values[_H_NEXT_SEQ] = journal.next_seq
+        values[_H_ACKED_SEQ] = journal.acked_seq
+        values[_H_DROPPED_ACKED] = head[J_DROPPED_ACKED]
+        values[_H_DROPPED_UNACKED] = head[J_DROPPED_UNACKED]
+        values[_H_NEWER_RECORDS] = journal.newer_records()
+        values[_H_COMMITS] = head[J_COMMITS]
+        values[_H_COMMITS_TODAY] = head[J_COMMITS_TODAY]
+        values[_H_COMMITS_DEFERRED] = head[J_COMMITS_DEFERRED]
+        values[_H_SETTINGS_COUNT] = s.N_SETTINGS
+        values[_H_CALIBRATION_QUALITY] = journal.calibration[CAL_QUALITY]
+        values[_H_CALIBRATED_UTC_S] = journal.calibration[CAL_TAKEN_UTC_S]
+        values[_H_BAD_FRAMES] = self._decoder.bad
+        flags = values[_H_FLAGS]
         trace = self._handler.trace
         if trace is None:
-            flags |= w.HF_TRACE_FAULT
+            flags |= _HF_TRACE_FAULT
         else:
-            values[w.H_TRACE_ID] = trace.ring_id
-            values[w.H_TRACE_LAYOUT] = trace.layout
-            values[w.H_TRACE_BLOCK_BYTES] = _BLOCK_BYTES
-            values[w.H_TRACE_FIRST] = trace.first_block
-            values[w.H_TRACE_NEXT] = trace.next_block
-            values[w.H_TRACE_CAPACITY] = trace.capacity
-            values[w.H_TRACE_TORN] = trace.torn
+            values[_H_TRACE_ID] = trace.ring_id
+            values[_H_TRACE_LAYOUT] = trace.layout
+            values[_H_TRACE_BLOCK_BYTES] = _BLOCK_BYTES
+            values[_H_TRACE_FIRST] = trace.first_block
+            values[_H_TRACE_NEXT] = trace.next_block
+            values[_H_TRACE_CAPACITY] = trace.capacity
+            values[_H_TRACE_TORN] = trace.torn
             if trace.fault:
-                flags |= w.HF_TRACE_FAULT
+                flags |= _HF_TRACE_FAULT
             if trace.wiping:
-                flags |= w.HF_WIPING
+                flags |= _HF_WIPING
         if self._handler.raw_left_s():
-            flags |= w.HF_RAW
+            flags |= _HF_RAW
         if journal.calibrated:
-            flags |= w.HF_CALIBRATED
+            flags |= _HF_CALIBRATED
         if journal.formatted:
-            flags |= w.HF_FORMATTED
+            flags |= _HF_FORMATTED
         if journal.bank_lost:
-            flags |= w.HF_BANK_LOST
+            flags |= _HF_BANK_LOST
         if journal.read_only:
-            flags |= w.HF_READ_ONLY
+            flags |= _HF_READ_ONLY
         if journal.settings.defaulted:
-            flags |= w.HF_SETTINGS_DEFAULTED
+            flags |= _HF_SETTINGS_DEFAULTED
         if journal.unsaved:
-            flags |= w.HF_UNSAVED
+            flags |= _HF_UNSAVED
         if journal.store_fault:
-            flags |= w.HF_STORE_FAULT
-        values[w.H_FLAGS] = flags
+            flags |= _HF_STORE_FAULT
+        values[_H_FLAGS] = flags
         w.HELLO_TABLE.pack_into(self._frame, _BODY, values)
-        self._send(w.HELLO | w.REPLY, request_id, w.HELLO_TABLE.size)
+        self._send(_HELLO | _REPLY, request_id, w.HELLO_TABLE.size)
 
     def _answer_clock(self, request_id, utc_s):
         handler = self._handler
         if utc_s < 0:
-            self._error(w.CLOCK, request_id, w.E_REFUSED, "a time after 2088")
+            self._error(_CLOCK, request_id, _E_REFUSED, "a time after 2088")
             return
         self._put_u32(0, handler.utc_s())
         self._put_u32(8, handler.journal.head[J_CLOCK_SET_UTC_S])
@@ -428,7 +516,7 @@ class Link:
             handler.journal.note_clock(utc_s)
         self._put_u32(4, handler.utc_s())
         self._put_u32(12, handler.uptime_s())
-        self._send(w.CLOCK | w.REPLY, request_id, 16)
+        self._send(_CLOCK | _REPLY, request_id, 16)
 
     def _begin_fetch(self, request_id, from_seq, limit):
         journal = self._handler.journal
@@ -450,22 +538,22 @@ class Link:
             self._put_u16(0, seq)
             self._frame[_BODY + 2] = 1 if seq <= journal.acked_seq else 0
             end = journal.read_into(k, self._frame, _BODY + 3)
-            self._send(w.RECORD, self._fetch_id, end - _BODY)
+            self._send(_RECORD, self._fetch_id, end - _BODY)
             self._fetch_seq = seq + 1
             self._fetch_sent += 1
             return
         self._fetching = False
         self._put_u16(0, self._fetch_sent)
         self._put_u16(2, self._fetch_seq)
-        self._send(w.FETCH | w.REPLY, self._fetch_id, 4)
+        self._send(_FETCH | _REPLY, self._fetch_id, 4)
 
     def _begin_trace(self, request_id, from_block, offset, limit):
         trace = self._handler.trace
         if trace is None:
-            self._error(w.FETCH_TRACE, request_id, w.E_REFUSED, "this device keeps no trace")
+            self._error(_FETCH_TRACE, request_id, _E_REFUSED, "this device keeps no trace")
             return
         if from_block < 0 or offset >= _BLOCK_BYTES:
-            self._error(w.FETCH_TRACE, request_id, w.E_BAD_REQUEST, "no block has such bytes")
+            self._error(_FETCH_TRACE, request_id, _E_BAD_REQUEST, "no block has such bytes")
             return
         self._fetching = False
         self._tracing = True
@@ -497,7 +585,7 @@ class Link:
                 continue
             self._put_u32(0, block)
             self._put_u16(4, offset)
-            self._send(w.TRACE_DATA, self._fetch_id, _PIECE_AT + n)
+            self._send(_TRACE_DATA, self._fetch_id, _PIECE_AT + n)
             if offset + n >= _BLOCK_BYTES:
                 self._fetch_seq = block + 1
                 self._trace_offset = 0
@@ -508,18 +596,18 @@ class Link:
         self._tracing = False
         self._put_u16(0, self._fetch_sent)
         self._put_u32(2, self._fetch_seq)
-        self._send(w.FETCH_TRACE | w.REPLY, self._fetch_id, 6)
+        self._send(_FETCH_TRACE | _REPLY, self._fetch_id, 6)
 
     def _answer_raw(self, request_id, minutes):
         left_s = self._handler.raw_left_s()
-        if minutes != w.RAW_ASK and self._once(request_id):
+        if minutes != _RAW_ASK and self._once(request_id):
             left_s = self._handler.raw(minutes)
             if left_s < 0:
                 self._acted_id = -1
-                self._error(w.RAW, request_id, w.E_REFUSED, "no raw recording now")
+                self._error(_RAW, request_id, _E_REFUSED, "no raw recording now")
                 return
         self._put_u16(0, left_s)
-        self._send(w.RAW | w.REPLY, request_id, 2)
+        self._send(_RAW | _REPLY, request_id, 2)
 
     def _answer_ack(self, request_id, frame):
         journal = self._handler.journal
@@ -530,56 +618,56 @@ class Link:
         if code == ACK_OK:
             self._put_u16(0, journal.acked_seq)
             self._put_u16(2, journal.unacknowledged)
-            self._send(w.ACK | w.REPLY, request_id, 4)
+            self._send(_ACK | _REPLY, request_id, 4)
         elif journal.read_only:
-            self._error(w.ACK, request_id, w.E_READ_ONLY, "the journal is of a later firmware")
+            self._error(_ACK, request_id, _E_READ_ONLY, "the journal is of a later firmware")
         elif code == ACK_UNKNOWN:
-            self._error(w.ACK, request_id, w.E_BAD_REQUEST, "no written record has the number %d" % seq)
+            self._error(_ACK, request_id, _E_BAD_REQUEST, "no written record has the number %d" % seq)
         else:
-            self._error(w.ACK, request_id, w.E_ACK, "fetch again from %d" % (journal.acked_seq + 1))
+            self._error(_ACK, request_id, _E_ACK, "fetch again from %d" % (journal.acked_seq + 1))
 
     def _send_settings(self, kind, request_id, first):
         settings = self._handler.journal.settings
-        n = max(0, min(s.N_SETTINGS - first, w.SETTINGS_A_FRAME))
+        n = max(0, min(s.N_SETTINGS - first, _SETTINGS_A_FRAME))
         self._frame[_BODY] = s.N_SETTINGS
         self._frame[_BODY + 1] = n
         for k in range(n):
-            at = 2 + w.SETTING_SIZE * k
+            at = 2 + _SETTING_SIZE * k
             self._frame[_BODY + at] = first + k
             self._put_u32(at + 1, settings.values[first + k])
-        self._send(kind | w.REPLY, request_id, 2 + w.SETTING_SIZE * n)
+        self._send(kind | _REPLY, request_id, 2 + _SETTING_SIZE * n)
 
     def _set_settings(self, request_id, frame, size):
         """All of the settings in the request, or none."""
         settings = self._handler.journal.settings
         count = frame[_BODY]
-        if size < 1 + w.SETTING_SIZE * count:
-            self._error(w.SETTINGS_SET, request_id, w.E_BAD_REQUEST, "settings cut short")
+        if size < 1 + _SETTING_SIZE * count:
+            self._error(_SETTINGS_SET, request_id, _E_BAD_REQUEST, "settings cut short")
             return
         old = settings.snapshot()
         fits = True
         for k in range(count):
-            at = _BODY + 1 + w.SETTING_SIZE * k
+            at = _BODY + 1 + _SETTING_SIZE * k
             if fits and not settings.assign(frame[at], i32(frame, at + 1)):
                 fits = False
         if not fits or not settings.check():
             settings.restore(old)
-            self._error(w.SETTINGS_SET, request_id, w.E_REFUSED, settings.why)
+            self._error(_SETTINGS_SET, request_id, _E_REFUSED, settings.why)
             return
         settings.defaulted = False
         self._handler.settings_changed()
-        self._send_settings(w.SETTINGS_SET, request_id, 0)
+        self._send_settings(_SETTINGS_SET, request_id, 0)
 
     def _answer_calibrate(self, request_id, action):
         handler = self._handler
-        if action == w.CAL_START and self._once(request_id) and not handler.begin_calibration():
-            self._error(w.CALIBRATE, request_id, w.E_BUSY, "not now")
+        if action == _CAL_START and self._once(request_id) and not handler.begin_calibration():
+            self._error(_CALIBRATE, request_id, _E_BUSY, "not now")
             return
-        if action == w.CAL_CANCEL:
+        if action == _CAL_CANCEL:
             handler.cancel_calibration()
         self._frame[_BODY] = handler.calibration_status()
         self._frame[_BODY + 1] = handler.journal.calibration[CAL_QUALITY]
-        self._send(w.CALIBRATE | w.REPLY, request_id, 2)
+        self._send(_CALIBRATE | _REPLY, request_id, 2)
 
     def _answer_selftest(self, request_id):
         reply = self._test_reply
@@ -587,10 +675,10 @@ class Link:
             for k in range(17):
                 reply[k] = 0
             reply[0] = self._handler.selftest_into(memoryview(reply)[1:])
-            self._tested_id = -1 if reply[0] == w.SELFTEST_RUNNING else request_id
+            self._tested_id = -1 if reply[0] == _SELFTEST_RUNNING else request_id
         for k in range(17):
             self._frame[_BODY + k] = reply[k]
-        self._send(w.SELFTEST | w.REPLY, request_id, 17)
+        self._send(_SELFTEST | _REPLY, request_id, 17)
 
     def _answer_format(self, request_id, frame):
         """Twice asked, once done: the first time a nonce is drawn; the second time, with it, the records are given
@@ -606,12 +694,12 @@ class Link:
         elif nonce == self._nonce_done:  # its reply was lost
             self._send_format(request_id, nonce)
         elif nonce != self._nonce or journal_id != journal.head[J_JOURNAL_ID]:
-            self._error(w.FORMAT, request_id, w.E_NONCE, "")
+            self._error(_FORMAT, request_id, _E_NONCE, "")
         else:
             self._nonce = _NO_NONCE
             done = journal.format(handler.utc_s(), handler.uptime_s())
             if done not in (COMMITTED, NOTHING):
-                self._error(w.FORMAT, request_id, w.E_STORE, "")
+                self._error(_FORMAT, request_id, _E_STORE, "")
                 return
             self._fetching = False
             self._tracing = False
@@ -624,4 +712,4 @@ class Link:
         for k in range(4):
             self._frame[_BODY + k] = nonce[k]
             self._frame[_BODY + 4 + k] = self._handler.journal.head[J_JOURNAL_ID][k]
-        self._send(w.FORMAT | w.REPLY, request_id, 8)
+        self._send(_FORMAT | _REPLY, request_id, 8)

@@ -9,9 +9,134 @@ No board imports this module: packing by index is enough there, and the names wo
 
 from . import records
 from .frames import *  # noqa: F403 - all of it is this module's too
-from .frames import HEADER_SIZE, MAX_BODY, MAX_ENCODED, PROTOCOL, SETTING_SIZE, frame_into, stuff_into
+from .frames import HEADER_SIZE, MAX_BODY, MAX_ENCODED, PROTOCOL, frame_into, stuff_into
 from .packing import i32 as i32
 from .packing import u16 as u16
+
+# Requests; a reply is the same with bit 7 set. Append only.
+HELLO = 1
+CLOCK = 2
+FETCH = 3
+ACK = 4
+SETTINGS_GET = 5
+SETTINGS_SET = 6
+SETTINGS_RESET = 7
+CALIBRATE = 8
+IDENTIFY = 9
+SELFTEST = 10
+LIVE = 11
+MARK = 12
+MAINTENANCE = 13
+FORMAT = 14
+FETCH_TRACE = 15
+RAW = 16
+N_KINDS = 17
+
+REPLY = 0x80
+# Replies of their own: one FETCH brings many RECORDs and then its reply, one FETCH_TRACE many pieces of blocks;
+# LIVE_DATA comes unasked.
+RECORD = 0xC0
+LIVE_DATA = 0xC1
+TRACE_DATA = 0xC2
+ERROR = 0xFF
+
+# Codes of an ERROR reply. Append only.
+E_BAD_REQUEST = 1
+E_UNKNOWN = 2
+E_PROTOCOL = 3
+E_REFUSED = 4
+E_BUSY = 5
+E_NONCE = 6
+E_ACK = 7
+E_READ_ONLY = 8
+E_STORE = 9
+E_INTERNAL = 10
+
+# Index of each field of HELLO that a device fills; a test holds them to the table.
+H_DEVICE_ID = 0
+H_JOURNAL_ID = 1
+H_PROTOCOL = 2
+H_FW_VERSION = 3
+H_RECORD_LAYOUT = 4
+H_JOURNAL_LAYOUT = 5
+H_BOARD = 6
+H_CHIP = 7
+H_SOURCE_DIGEST = 8
+H_BOOT = 9
+H_UPTIME_S = 10
+H_UTC_S = 11
+H_FLAGS = 12
+H_RESET_REASON = 13
+H_ERRORS = 14
+H_LAST_ERROR = 15
+H_BATTERY_MV = 16
+H_SESSIONS = 17
+H_CAPACITY = 18
+H_UNACKNOWLEDGED = 19
+H_FIRST_SEQ = 20
+H_NEXT_SEQ = 21
+H_ACKED_SEQ = 22
+H_DROPPED_ACKED = 23
+H_DROPPED_UNACKED = 24
+H_NEWER_RECORDS = 25
+H_COMMITS = 26
+H_COMMITS_TODAY = 27
+H_COMMITS_DEFERRED = 28
+H_SETTINGS_COUNT = 29
+H_CALIBRATION_QUALITY = 30
+H_BAD_FRAMES = 31
+H_CALIBRATED_UTC_S = 32
+H_TRACE_ID = 33
+H_TRACE_LAYOUT = 34
+H_TRACE_BLOCK_BYTES = 35
+H_TRACE_FIRST = 36
+H_TRACE_NEXT = 37
+H_TRACE_CAPACITY = 38
+H_TRACE_TORN = 39
+H_DRIVE_KIB = 40
+H_DRIVE_FREE_KIB = 41
+
+# Bits of HELLO's ``flags``.
+HF_CALIBRATED = 1
+HF_CHARGING = 2
+HF_USB = 4
+HF_CLOCK_SET = 8
+HF_SESSION_OPEN = 16
+HF_WALKING = 32
+HF_FORMATTED = 64  # no bank could be read at this boot: the journal began anew
+HF_BANK_LOST = 128  # one of the two banks could not be read at this boot
+HF_READ_ONLY = 256  # a bank of a later firmware: nothing is written
+HF_SETTINGS_DEFAULTED = 512
+HF_SENSOR_FAULT = 1024
+HF_UNSAVED = 2048  # something waits for its commit
+HF_MAINTENANCE = 4096  # this boot gave the drive to the computer
+HF_SNOOZED = 8192
+HF_STORE_FAULT = 16384  # the last write did not read back
+HF_TRACE_FAULT = 32768  # no trace is kept: its file cannot be made, read or written
+HF_WIPING = 65536  # the trace is being overwritten after a FORMAT
+HF_RAW = 131072  # a raw recording runs
+
+#: Bytes of a block of the trace in a frame: a third of 512, so that frames are alike.
+TRACE_PIECE = 172
+#: Asks RAW how long it still records.
+RAW_ASK = 255
+
+#: Bytes of a setting in a frame, and how many settings fit.
+SETTING_SIZE = 5
+SETTINGS_A_FRAME = 49
+
+# Actions of CALIBRATE.
+CAL_ASK = 0
+CAL_START = 1
+CAL_CANCEL = 2
+
+# Status of SELFTEST.
+SELFTEST_PASSED = 0
+SELFTEST_FAILED = 1
+SELFTEST_RUNNING = 2
+
+# Index of the field of LIVE_DATA that `link` fills.
+LIVE_LOST = 13
 
 #: Names of the requests, by kind.
 KIND_NAMES = (

@@ -43,8 +43,8 @@ print(len(stream), ready, decoder.bad)
 for size in (len(frame), 20, 19):  # stuffed into less room than it takes
     print(frames.stuff_into(frame, 17, bytearray(size), 0))
 values = frames.HELLO_TABLE.new_values()
-values[frames.H_BOARD] = "a board"
-values[frames.H_FLAGS] = frames.HF_USB | frames.HF_RAW
+values[6] = "a board"
+values[12] = 4 | 131072
 print(frames.HELLO_TABLE.size, frames.HELLO_TABLE.pack_into(frame, 4, values), frames.LIVE_TABLE.size)
 for k in range(4, 4 + frames.HELLO_TABLE.size):
     digest.add(frame[k])

@@ -7,7 +7,7 @@ import gc
 
 from bus_of_bytes import BusOfBytes
 from micropython import heap_lock, heap_unlock
-from walktall import events
+from walktall import events, rows
 from walktall import limits as settings
 from walktall.buzz import Buzz
 from walktall.chain import Chain
@@ -54,6 +54,8 @@ def measure(name, tagged):
     chain = Chain(settings.Settings())
     chain.session.start(1, 1, 0, 0, 4000)
     chain.set_upright(0, 8197, 0, 0, 0, 0, 90)
+    chain.rows = rows.RowWriter()
+    chain.rows.take(1)
     supply = Supply()
     buzz = Buzz()
     supply.begin(0)
@@ -65,6 +67,8 @@ def measure(name, tagged):
     gc.collect()
     while bus.more(13):
         now_ms = ticks_add(now_ms, 250)
+        if chain.rows.at > 400:
+            chain.rows.begin(rows.HEADER_BYTES, rows.CRC_AT)
         before = gc.mem_alloc()
         heap_lock()
         try:

@@ -32,6 +32,34 @@ class Motor:
         self.duty = value
 
 
+class File:
+    """A trace's file in memory, of `blocks` blocks."""
+
+    def __init__(self, blocks):
+        self.data = bytearray(blocks * 512)
+        for k in range(len(self.data)):
+            self.data[k] = 0xFF
+        self.at = 0
+
+    def seek(self, offset, whence=0):
+        self.at = len(self.data) if whence == 2 else offset
+        return self.at
+
+    def readinto(self, buf):
+        at = self.at
+        for k in range(len(buf)):
+            buf[k] = self.data[at + k]
+        self.at = at + len(buf)
+        return len(buf)
+
+    def write(self, buf):
+        at = self.at
+        for k in range(len(buf)):
+            self.data[at + k] = buf[k]
+        self.at = at + len(buf)
+        return len(buf)
+
+
 class Bank:
     """Memory of a bank; counts its writes."""
 

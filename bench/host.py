@@ -159,9 +159,9 @@ def page(size: int, first: Timed, timed: list[Timed], bare: float) -> str:
         "",
         f"A store of {WALKS:,} made-up walks of 10 to 50 minutes over {YEARS} years with all their traces "
         f"({size / 1e6:.0f} MB), packed by the firmware's own code. Each command is a process of its own, as a walker "
-        f"starts it, {RUNS} times on two cores that others share; the processor time is held against the limit: each is "
-        "one thread that hardly waits, so on an idle core it is the time that passes. Python "
-        f"with Typer and Rich alone takes {bare:.2f} s of it to start.",
+        f"starts it, {RUNS} times on two cores that others share; the processor time is held against the limit: each "
+        "is one thread that hardly waits, so on an idle core it is the time that passes. Python with Typer and Rich "
+        f"alone takes {bare:.2f} s of it to start.",
         "",
         "| command | best | median | processor | times bare Python | limit | size of what it writes |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",

@@ -1,4 +1,4 @@
-"""`make pictures`: what a person sees on the terminal: docs/pictures/live.svg and download.svg.
+"""`make pictures`: what a person sees on the terminal: docs/pictures/live.svg, download.svg, explain.svg.
 
 A walk is made up and worn by the virtual clip; the ordinary commands run on a real pty, a terminal emulator (pyte)
 keeps the screen, and Rich draws it. Nothing is touched up: what the picture shows is what the program printed.
@@ -29,6 +29,7 @@ OUT = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 COLUMNS, ROWS = 84, 24
 # A walk whose lean is under way when the picture is taken.
 PLAN = "stand:8,walk:24,lean 18:60,walk:20"
+WALK = "stand:8,walk:90,slouch 18:60,walk:60"
 SEED = 5
 
 
@@ -36,7 +37,12 @@ class Terminal:
     """A command on a pty, and the screen of whoever sits before it."""
 
     def __init__(
-        self, command: Sequence[str], env: Mapping[str, str], columns: int = COLUMNS, rows: int = ROWS
+        self,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        columns: int = COLUMNS,
+        rows: int = ROWS,
+        folder: Path | None = None,
     ) -> None:
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
@@ -49,6 +55,7 @@ class Terminal:
             stdout=slave,
             stderr=slave,
             env={"TERM": "xterm-256color", **env},
+            cwd=folder,
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
@@ -170,12 +177,17 @@ def main() -> int:
             (OUT / "live.svg").write_text(terminal.drawn("walktall live"))
             terminal.press(b"\x03")
             terminal.end()
-        with served(folder, PLAN, SEED, "max") as port:
-            terminal = Terminal(walktall("download", "--port", port), env)
-            if terminal.end():
-                raise RuntimeError(terminal.text)
-            (OUT / "download.svg").write_text(terminal.drawn("walktall download"))
-    print("docs/pictures: live.svg, download.svg")
+        with served(folder, WALK, SEED, "max") as port:
+            # As it would be called from beside the clip: nobody's folders stand in a picture.
+            for name, words in (
+                ("download", ["download", "--port", Path(port).name]),
+                ("explain", ["explain", "1.1"]),
+            ):
+                terminal = Terminal(walktall(*words), env, rows=40, folder=folder)
+                if terminal.end():
+                    raise RuntimeError(terminal.text)
+                (OUT / f"{name}.svg").write_text(terminal.drawn(f"walktall {' '.join(words)}"))
+    print("docs/pictures: live.svg, download.svg, explain.svg")
     return 0
 
 

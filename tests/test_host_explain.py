@@ -74,6 +74,8 @@ def test_a_buzz_is_explained_with_what_the_detector_knew(path: Path, capsys: pyt
     assert "called a lean" in words
     assert "±3°" in words
     assert "Judged again" not in words
+    apart_s = (walked().buzzes[1][0] - second) + (walked().buzzes[1][1] - walked().buzzes[0][1]) / 4
+    assert f"You were not back below 8° when it buzzed again, {apart_s:.0f} s later." in words
     assert "whatif --session 1 --set hold_s=15" in err
     status, out, _ = run(capsys, "explain", "1.2", "--store", path)
     assert f"{(walked().buzzes[1][0] - second)} s after the buzz before" in " ".join(out.split())

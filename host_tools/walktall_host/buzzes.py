@@ -39,6 +39,10 @@ class Buzz:
     answer_s: float | None
     #: The walker called it wrong.
     wrong: bool
+    #: Seconds to the next buzz where no recovery lies between and it came in that time, None where it did not.
+    again_s: float | None = None
+    #: The walker stopped walking before the answer was due.
+    stopped: bool = False
 
     @property
     def name(self) -> str:
@@ -83,14 +87,18 @@ def buzzes_in(session: Session, blocks: Sequence[retrace.Block]) -> list[Buzz]:
             continue
         counts[mark.fault] = counts.get(mark.fault, 0) + 1
         quarter = events.TICKS_PER_S * second + mark.tick
-        answer_s = None
-        wrong = False
+        answer_s = again_s = None
+        wrong = stopped = False
         for later_second, _, later in marks[at + 1 :]:
             after_s = (events.TICKS_PER_S * later_second + later.tick - quarter) / events.TICKS_PER_S
             if later.code == events.WRONG:
                 wrong = True
             if later.code == events.RECOVERED and later.fault == mark.fault and after_s <= ANSWER_LIMIT_S:
                 answer_s = after_s
+            if later.code == events.BUZZ and after_s <= ANSWER_LIMIT_S:
+                again_s = after_s
+            if later.code == events.STOPPED and after_s <= ANSWER_LIMIT_S:
+                stopped = True
             if later.code in (events.BUZZ, events.RECOVERED) or after_s > ANSWER_LIMIT_S:
                 break
         found.append(
@@ -105,6 +113,8 @@ def buzzes_in(session: Session, blocks: Sequence[retrace.Block]) -> list[Buzz]:
                 counts[mark.fault],
                 answer_s,
                 wrong,
+                again_s,
+                stopped and answer_s is None,
             )
         )
     return found

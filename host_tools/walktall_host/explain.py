@@ -193,8 +193,12 @@ def _wider(at: retrace.Second) -> list[str]:
 def _outcome(buzz: Buzz, off_deg: float) -> str:
     if buzz.answer_s is not None:
         text = f"You were back below {off_deg:.0f}° {buzz.answer_s:.1f} s after it"
+    elif buzz.again_s is not None:
+        text = f"You were not back below {off_deg:.0f}° when it buzzed again, {buzz.again_s:.0f} s later"
+    elif buzz.stopped:
+        text = "You stopped walking before an answer was due"
     else:
-        text = f"You were not back below {off_deg:.0f}° within {_AFTER_S} s, or it buzzed again, or you stopped walking"
+        text = f"You were not back below {off_deg:.0f}° within {_AFTER_S} s"
     return text + (", and called it wrong." if buzz.wrong else ".")
 
 

@@ -12,7 +12,7 @@ import time
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from walktall_sim import checking, compare, page, suites
@@ -282,6 +282,29 @@ def test_the_page_is_the_same_from_one_process_and_from_two(tmp_path: Path) -> N
     for jobs in ("1", "2"):
         assert run(["check", str(path), "--jobs", jobs, "--html", str(tmp_path / jobs)]) == 0
     assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
+
+
+def test_the_page_is_readable_on_a_telephone_by_night_and_by_everybody(tmp_path: Path) -> None:
+    from tests import browser
+
+    path, out = suite(tmp_path, GOOD.replace("is = 60", "is = 61")), tmp_path / "page.html"
+    assert run(["check", str(path), "--jobs", "1", "--html", str(out)]) == 1
+    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    with browser.launched() as chromium:
+        for scheme in schemes:
+            with chromium.opened(out, width=360, scheme=scheme, judged=True) as seen:
+                wide, ground, least = seen.page.evaluate(
+                    """() => [document.documentElement.scrollWidth,
+                    getComputedStyle(document.body).backgroundColor,
+                    Math.min(...[...document.querySelectorAll("svg text")].map(one =>
+                        parseFloat(getComputedStyle(one).fontSize) * one.ownerSVGElement.getBoundingClientRect().width
+                        / one.ownerSVGElement.viewBox.baseVal.width))]"""
+                )
+                # Nothing runs out at the side, and the smallest letters of a picture are 6.5 px and more.
+                assert wide <= 360 and least >= 6.5, (wide, least)
+                assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
+                assert browser.violations(seen.page) == []
+                assert seen.complaints == [] and seen.requests == [out.resolve().as_uri()]
 
 
 def test_a_case_that_is_skipped_stands_in_the_page_with_the_reason() -> None:

@@ -362,7 +362,7 @@ def _make_device(profile, motor, imu, retained, maintenance):
         drive_kib=_space(),
     )
     if retained.crash_loop:
-        device.journal.read_only = True
+        device.write_nothing()
     return device
 
 

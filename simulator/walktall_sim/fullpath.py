@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from walktall import events, journal
+from walktall.hw import imu
 
 from walktall_sim import chips
 from walktall_sim.board import VirtualBoard
@@ -38,6 +39,11 @@ class Times:
     check_us: int
     #: of a drain that finds 0, 1, 2 ... samples
     drain_us: tuple[int, ...]
+    #: to lie down, to ask whether anything moved, to get up, and to switch the FIFO on
+    doze_us: int
+    moved_us: int
+    wake_us: int
+    fifo_us: int
 
 
 @functools.cache
@@ -70,7 +76,8 @@ def times_of(chip: str) -> Times:
     for n in range(imu.max_samples + 1):
         last = drain_us.get(n, last)
         table.append(last)
-    return Times(start_us, power_cycle_us, lead_us, check_us, tuple(table))
+    dozes = [took_us(what) for what in (imu.doze, imu.moved, imu.wake, imu.restart_fifo)]
+    return Times(start_us, power_cycle_us, lead_us, check_us, tuple(table), *dozes)
 
 
 class CountsImu:
@@ -86,6 +93,10 @@ class CountsImu:
         self._times = times_of(chip)
         self._epoch_us: int | None = None
         self._next = 0
+        self._wake_up = chips.WakeUp()
+        self._output = bytes(3)  # what the chip's registers show
+        self._looked = b""
+        self._looks_alike = 0
         self._ready: list[list[int]] = []
 
     def _due(self, at_us: int) -> int:
@@ -108,6 +119,41 @@ class CountsImu:
         if self._epoch_us is None:
             self._epoch_us = on_us
         self._next = max(self._next, self._due(on_us))
+        self._ready.clear()
+
+    def doze(self) -> None:
+        """As the real one: from here on it only waits for motion."""
+        self._wake_up = chips.WakeUp()
+        self._next = max(self._next, self._due(self._clock.now_us))
+        self._ready.clear()
+        self._looks_alike = 0
+        self._looked = b""
+        self._clock.advance_us(self._times.doze_us)
+
+    def moved(self) -> int:
+        """Whether anything moved since the last look; -1 where the sample is the same at each of some looks."""
+        due = self._due(self._clock.now_us)
+        rows = self._source.block(self._next, max(due - self._next, 0))
+        axes = self._wake_up.feed(rows, self._next)
+        self._next = max(self._next, due)
+        self._clock.advance_us(self._times.moved_us)
+        newest = self._source.block(due - 1, 1)
+        if len(newest) and chips.present(newest)[0]:
+            self._output = bytes(int(v) & 0xFF for v in chips.quantise(newest, 2, GYRO_FS_DPS)[0, :3])
+        self._looks_alike = self._looks_alike + 1 if self._looked == self._output else 0
+        self._looked = self._output
+        if self._looks_alike >= imu._STILL_LOOKS:
+            return -1
+        return 1 if axes else 0
+
+    def wake(self) -> None:
+        """As the real one: it delivers after ``restart_fifo``."""
+        self._clock.advance_us(self._times.wake_us)
+
+    def restart_fifo(self) -> None:
+        """What falls due from now on is delivered."""
+        self._clock.advance_us(self._times.fifo_us)
+        self._next = max(self._next, self._due(self._clock.now_us))
         self._ready.clear()
 
     def stop(self) -> None:

@@ -460,10 +460,31 @@ def play_fast(walk: Walk, options: Options) -> Iterator[Line]:
                     sessions.second()
                 if len(ring):
                     yield from drain(ring, walk, options)
-        begin += len(rows)
+                if chain.may_doze:
+                    index = _doze(chain, sessions, walk, begin + index) - begin
+        begin += index
     sessions.finish()
     yield from drain(ring, walk, options)
     yield from kept.summaries()
+
+
+def _doze(chain: Any, sessions: _Sessions, walk: Walk, at: int) -> int:
+    """Let the sensor wait for motion from sample ``at`` on, as ``Device`` does: the first sample that it delivers again.
+    """
+    wake_up = chips.WakeUp()
+    end = walk.n - walk.n % events.TICK_SAMPLES
+    moved = 0
+    while at < end and not moved:
+        moved = wake_up.feed(walk.source.block(at, device._DOZE_SAMPLES), at)
+        at += device._DOZE_SAMPLES
+        if chain.dozed(device._DOZE_SAMPLES) & events.SECOND:
+            sessions.second()
+    if moved:
+        chain.woke()
+        at += device._WAKE_SAMPLES
+        if chain.dozed(device._WAKE_SAMPLES) & events.SECOND:
+            sessions.second()
+    return at
 
 
 def _lump(walk: Walk, begin: int, most: int) -> int:

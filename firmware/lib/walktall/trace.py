@@ -428,6 +428,10 @@ class Trace:
         self.next_block += 1
         return True
 
+    def write_nothing(self):
+        """From now on it is as on a drive that the computer owns."""
+        self._writable = False
+
     def _ahead(self):
         """Keep blank blocks ahead; the rows' buffer is used."""
         if self._parts == 1 and self._blank_to - self.next_block <= _LEAD:

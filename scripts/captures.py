@@ -6,7 +6,6 @@ keeps the screen, and Rich draws it. Nothing is touched up: what the picture sho
 
 import contextlib
 import fcntl
-import io
 import os
 import pty
 import re
@@ -21,9 +20,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyte
-from rich.console import Console
 from rich.style import Style
 from rich.text import Text
+from walktall_host.terminal import drawn
 
 OUT = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 COLUMNS, ROWS = 84, 24
@@ -106,17 +105,16 @@ class Terminal:
 
     def drawn(self, title: str) -> str:
         """The screen as SVG."""
-        console = Console(record=True, width=self._screen.columns, file=io.StringIO(), force_terminal=True)
-        last = len(self.text.splitlines())
-        for row in range(last):
-            line = Text()
+        lines = []
+        for row in range(len(self.text.splitlines())):
+            line = Text(no_wrap=True)
             for column in range(self._screen.columns):
                 cell = self._screen.buffer[row][column]
                 colour = None if cell.fg == "default" else _rich_colour(cell.fg)
-                line.append(cell.data, Style(color=colour, bold=cell.bold, dim=False))
+                line.append(cell.data, Style(color=colour, bold=cell.bold))
             line.rstrip()
-            console.print(line, highlight=False, no_wrap=True, overflow="ignore", crop=False)
-        return _steady(console.export_svg(title=title, unique_id="walktall"))
+            lines.append(line)
+        return drawn(lines, title, self._screen.columns)
 
 
 def _rich_colour(name: str) -> str:
@@ -124,12 +122,6 @@ def _rich_colour(name: str) -> str:
     if re.fullmatch(r"[0-9a-f]{6}", name):
         return "#" + name
     return {"brown": "yellow", "brightbrown": "bright_yellow"}.get(name, name.replace("bright", "bright_"))
-
-
-def _steady(svg: str) -> str:
-    """The picture without what it would ask of a server: fonts are the reader's own."""
-    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
-    return svg.replace("Fira Code", "ui-monospace, Menlo, Consolas, DejaVu Sans Mono")
 
 
 def walktall(*arguments: str) -> list[str]:

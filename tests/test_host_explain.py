@@ -110,6 +110,22 @@ def test_the_picture_shows_limits_the_buzz_and_the_timer(path: Path, capsys: pyt
     assert max(map(len, lines)) <= 100
 
 
+def test_the_picture_is_kept_and_asks_nothing_of_any_server(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    svg = tmp_path / "buzz.svg"
+    status, out, _ = run(capsys, "explain", "1.1", "--svg", svg, "--store", path)
+    assert status == 0
+    assert "Buzz 1.1" in out
+    text = svg.read_text()
+    assert text.startswith("<svg") and text.rstrip().endswith("</svg>")
+    assert re.findall(r"https?://[^\"'\s]*", text) == ["http://www.w3.org/2000/svg"]
+    assert "url(#" in text and not re.search(r"url\((?!#)", text)
+    assert "▲" in text
+    assert "is there already" in one_line(run(capsys, "explain", "1.1", "--svg", svg, "--store", path)[2])
+    assert "of one buzz" in one_line(run(capsys, "explain", "--svg", svg, "--store", path)[2])
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
@@ -173,6 +189,10 @@ def test_whatif_tells_then_and_now(path: Path, capsys: pytest.CaptureFixture[str
     assert (told["recorded"], told["same"], told["exact"]) == (5, True, True)
     assert len(told["then"]["buzzes"]) == 5
     assert len(told["now"]["buzzes"]) < 5
+    _, out, _ = run(capsys, "whatif", "--set", "hold_s=25", "--session", "1", "--store", path)
+    first = walked().buzzes[0][0]
+    assert f"then: {first // 60}:{first % 60:02d} forward, " in out
+    assert out.count(" forward, ") > 1
 
 
 def test_whatif_comes_close_to_a_clip_that_had_been_set_so() -> None:

@@ -6,6 +6,7 @@ the beginning of a walk is no longer there, the watching begins late, and that i
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,12 +17,13 @@ from walktall import events, retrace
 from . import dates, textplot, trace
 from .buzzes import Buzz, buzz_keys, buzzes_of, judged_again, named
 from .errors import BadInput
+from .export import refuse_to_overwrite, whole
 from .figures import UNCERTAINTY_DEG
 from .options import Device, Json, Quiet, StorePath, note
 from .report import begin_text
 from .selection import chosen, reading
 from .store import Session, Store
-from .terminal import count, duration, out, write, write_json, write_lines
+from .terminal import count, drawn, duration, out, write, write_json, write_lines
 
 #: Seconds behind the buzz that are shown: the time in which an answer counts.
 _AFTER_S = 20
@@ -256,6 +258,9 @@ def command(
             "--last", metavar="N", min=1, help=f"List those of the last N sessions, {_LIST_SESSIONS} if left out."
         ),
     ] = None,
+    svg: Annotated[
+        Path | None, typer.Option("--svg", metavar="FILE", help="The explanation as a picture, too.")
+    ] = None,
     wrong: Annotated[bool, typer.Option("--wrong", help="List those that you called wrong, of all sessions.")] = False,
     device: Device = None,
     store: StorePath = None,
@@ -269,6 +274,10 @@ def command(
     Example: walktall explain 12.3
     """
     console = out()
+    if svg is not None:
+        if event is None:
+            raise BadInput("--svg is of one buzz: walktall explain 12.3 --svg buzz.svg")
+        refuse_to_overwrite(svg, False)
     with reading(store) as opened:
         if event is None:
             found = _listed(opened, device, session, last, wrong)
@@ -287,9 +296,15 @@ def command(
         write_json(_explained_document(told))
         return
     label = f", {buzz.label_name}" if buzz.label_name else ""
-    write_lines(console, [Text(f"Buzz {buzz.name}: {buzz.fault_name}{label}", "bold"), Text(when(buzz)), Text()])
-    write(console, *(Text(sentence) for sentence in sentences(told)))
-    write_lines(console, [Text(), *picture(told, others)])
+    head = [Text(f"Buzz {buzz.name}: {buzz.fault_name}{label}", "bold"), Text(when(buzz)), Text()]
+    said = [Text(sentence) for sentence in sentences(told)]
+    plot = [Text(), *picture(told, others)]
+    write_lines(console, head)
+    write(console, *said)
+    write_lines(console, plot)
+    if svg is not None:
+        with whole(svg, False) as file:
+            file.write(drawn([*head, *said, *plot], f"walktall explain {buzz.name}", console.width).encode())
     if not quiet:
         number, hold_s = buzz.session.number, told.fault_of(told.at).hold // events.TICKS_PER_S
         note(f"what another hold would have done: walktall whatif --session {number} --set hold_s={hold_s + 5}")

@@ -4,8 +4,10 @@ Everything that came from a device or a port's descriptor goes through :func:`sa
 name must not move the cursor, set the window's title or be taken for Rich's markup.
 """
 
+import io
 import json
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +27,20 @@ def safe(text: str, limit: int = _SHOWN_MAX) -> str:
     """The text with everything that could act on a terminal replaced by ``?``, at most ``limit`` characters."""
     cleaned = "".join(c if c == " " or unicodedata.category(c)[0] in _SHOWN else "?" for c in text[: limit + 1])
     return cleaned if len(cleaned) <= limit else cleaned[: limit - 1] + "…"
+
+
+def drawn(lines: Sequence[RenderableType], title: str, width: int) -> str:
+    """What would stand on a terminal, as an SVG picture that asks nothing of any server."""
+    console = Console(
+        record=True, width=width, file=io.StringIO(), force_terminal=True, highlight=False, markup=False, emoji=False
+    )
+    for line in lines:
+        console.print(line, overflow="ignore", crop=False)
+    svg = console.export_svg(title=title, unique_id="walktall")
+    # Rich would fetch its font: the reader's own will do.
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.DOTALL)
+    return svg.replace("Fira Code", "ui-monospace, Menlo, Consolas, DejaVu Sans Mono")
 
 
 @contextmanager

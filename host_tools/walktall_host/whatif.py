@@ -147,8 +147,19 @@ def command(
     if not found:
         raise BadInput("no trace of these sessions is here: what-if needs the seconds, not the summary alone")
     write(out(), _table(found, bool(changes)))
+    if changes and len(found) == 1:
+        for words, again in (("then", found[0].then), ("with the change", found[0].now)):
+            print(f"{words}: {_moments(again)}")
     if not quiet:
         _tell(found, without, bool(changes))
+
+
+def _moments(again: retrace.Again) -> str:
+    """When it buzzes in a walk: ``1:39 forward, 3:29 forward``."""
+    told = [
+        f"{second // 60}:{second % 60:02d} {events.FAULT_NAMES[fault]}" for second, _, fault in buzz_keys(again.events)
+    ]
+    return ", ".join(told) or "no buzz"
 
 
 def upright_pct(again: retrace.Again) -> int | None:

@@ -82,14 +82,14 @@ def charger(clip: Clip) -> int:
     """Four minutes of walking, then on the charger for longer than a session goes on there: a night is no more."""
     clip.run_until(START_S + 240)
     clip.supply.charging = True
-    clip.run_for(1200)
+    clip.run_for(800)
     clip.supply.charging = False
     return 240
 
 
 def drawer(clip: Clip) -> int:
     """Four minutes of walking, then upright and still in a drawer, for longer than any session goes on there."""
-    clip.run_until(START_S + 240 + 1500)
+    clip.run_until(START_S + 240 + 1000)
     return 240
 
 

@@ -25,7 +25,7 @@ _WELL_S = 600
 _RESTART_S = 1
 _CRASH_LOOP_S = 60
 _REPLY_S = 0.5
-_SPARE_KIB = 32
+_SPARE_KIB = 24
 
 # Outputs that nobody else holds on to: a pin object that is collected might let its pin go.
 _held = []  # type: list

@@ -87,6 +87,9 @@ def test_a_trend_is_told_only_when_its_interval_leaves_zero_out() -> None:
     told = words.trend_conclusion(weeks_of(*flat).upright, "the upright share", "points", 100, True, "walking")
     assert told.verdict == "open"
     assert "cannot be concluded" in told.text
+    still = weeks_of(*[session(7 * k, good_s=1700, forward_s=100) for k in range(8)])
+    told = words.trend_conclusion(still.upright, "the upright share", "points", 100, True, "walking")
+    assert told.text == "The upright share does not change."
     told = words.trend_conclusion(weeks_of(*rising[:4]).upright, "it", "points", 100, True, "walking")
     assert told.verdict == "few"
 

@@ -78,7 +78,7 @@ def _concluded(name: str, conclusion: words.Conclusion | None) -> list[tuple[str
 def _table(weeks: Sequence[Week], bars: bool) -> Table:
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
     table.add_column("week of", no_wrap=True)
-    for name in ("walking", "long days", "upright", "answered", "steps"):
+    for name in ("walking", f"days of {GOAL_DAY_MIN} min", "upright", "answered", "steps"):
         table.add_column(name, justify="right", no_wrap=True)
     if bars:
         table.add_column(no_wrap=True)
@@ -89,7 +89,7 @@ def _table(weeks: Sequence[Week], bars: bool) -> Table:
         cells = [
             Text(f"{week.monday:%Y-%m-%d}"),
             Text(f"{round(week.walking_s / 60)} min"),
-            Text(f"{week.goal_days} of {GOAL_DAYS}", "green" if week.met else ""),
+            Text(str(week.goal_days), "green" if week.met else ""),
             Text("–" if upright is None else f"{100 * upright:.0f} %"),
             Text("–" if answered is None else f"{100 * answered:.0f} %"),
             Text(f"{week.steps:,}"),

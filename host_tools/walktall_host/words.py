@@ -154,6 +154,8 @@ def trend_conclusion(
     shown = Interval(scale * change.low, scale * change.middle, scale * change.high)
     digits = 1
     span = interval_words(shown, unit, digits)
+    if signed(shown.low, digits) == signed(shown.high, digits) == "0":
+        return Conclusion("open", "no change", f"{name[:1].upper()}{name[1:]} does not change.")
     if not change.excludes_zero:
         text = f"Whether {name} changes cannot be concluded: in four weeks anything from {span} fits (95 %)."
         return Conclusion("open", "cannot be concluded", text)

@@ -26,8 +26,8 @@ from .options import Device, Json, Port, Quiet, StorePath, note
 from .store import Store, default_path
 from .terminal import count, safe, write_json
 
-# Overwriting a whole ring takes a clip some half a minute; more than this and something is wrong.
-_WIPE_S = 300.0
+# Overwriting a whole ring takes a clip up to four minutes; more than this and something is wrong.
+_WIPE_S = 900.0
 _WIPE_POLL_S = 1.0
 
 

@@ -8,7 +8,7 @@ FF FF FF FF. Block number n always lies in the same place, so that the newest is
   lie, a cut there takes none but the oldest blocks.
 * RP2040 (`parts` 2): each write erases its whole sector. Even blocks lie in the first half, odd ones in the second: a
   cut takes one sector's blocks, of which no two follow each other, and never the last two checkpoints both
-  (docs/decisions/005).
+  (docs/decisions/006).
 
 Rows are packed by `rows`; a block is closed when it is full or a minute old. Behind the rows stands a checkpoint of the
 session: from it a session is taken up after a loss of power, and the records of walks that wait for a commit are found.
@@ -35,6 +35,7 @@ except ImportError:
 # Of `records`; private, so that they fold: tests/test_house_rules.py holds them to it.
 _S_SEQ = const(0)
 _S_BOOT = const(1)
+_S_START_UTC_S = const(2)
 _S_START_UPTIME_S = const(3)
 
 _BLOCK = const(512)
@@ -42,10 +43,12 @@ _SECTOR = const(8)  # blocks
 _LEAD = const(8)  # blank blocks between the newest and what is being blanked
 _HOLE = const(32)  # more blank blocks than the ring ever keeps ahead
 _SPAN = const(40)  # so many blocks in a row are looked at for one that can be read
+_WIPED_A_STEP = const(64)  # blocks looked at; one that has to be blanked counts for four
 _PIECE = const(64)
 _BLANK_CRC_LOW = const(0xC39F)
 _BLANK_CRC_HIGH = const(0xBD7B)
 _MINUTE = const(60)
+_STAND_ROOM = const(20)
 _ROOM = const(150)  # for the first checkpoint; then what the last one took, and a little
 _SETTINGS_EVERY = const(16)  # blocks: a session whose beginning was overwritten can be judged again from there
 _RAW_BYTES = const(12)  # a sample: six counts
@@ -101,12 +104,15 @@ class Trace:
         self._stand = array("i", bytes(4 * w.STAND_SIZE))
         self._ring_start = 0
         self._blank_to = 0
+        self._wiped_from = 0
         self._checkpoint = 0  # 1 + the last block with one
         self._room = _ROOM
         self._flags = 0
         self._boot = 0
         self._walk = 0
         self._dated = False
+        self._uptime_s = 0
+        self._utc_s = 0
         self._rows_from = 0
         self._settings_in = 0
         self._random = bytes
@@ -353,24 +359,36 @@ class Trace:
         self._look_for_wiping(self._blank_to)
 
     def _look_for_wiping(self, ahead):
-        """A wiping that a cut ended goes on: the last block to go is the newest of the ring before."""
-        if self._ring_start and ahead < self._ring_start + self.capacity - 1:
-            self.wiping = self._read(self._place(self._ring_start - 1)) != -2
+        """A wiping that a cut ended goes on. It comes from the far end, so that what is left lies ahead; where the
+        ring before had its own blank blocks, it lies behind these."""
+        end = self._ring_start + self.capacity
+        if self._ring_start and ahead < end:
             self._blank_to = ahead
+            self._wiped_from = end
+            self.wiping = (
+                self._read(self._place(ahead)) != -2
+                or ahead + _HOLE < end
+                and self._read(self._place(ahead + _HOLE)) != -2
+            )
 
     def _blank(self, to):
         """Blank the blocks up to `to`, where they are not blank already; the buffer is used."""
         number = self._blank_to
         while number < to:
-            place = self._place(number)
-            state = self._read(place)
-            if state != -2:
-                # A block that begins with FF FF FF FF is taken for blank, whatever else it holds: 0 first.
-                if self._io[0] & self._io[1] & self._io[2] & self._io[3] == 0xFF:
-                    self._overwrite(place, 0)
-                self._overwrite(place, 0xFF)
+            self._blank_one(number)
             number += 1
         self._blank_to = to
+
+    def _blank_one(self, number):
+        """True when the block was not blank already."""
+        place = self._place(number)
+        if self._read(place) == -2:
+            return False
+        # A block that begins with FF FF FF FF is taken for blank, whatever else it holds: 0 first.
+        if self._io[0] & self._io[1] & self._io[2] & self._io[3] == 0xFF:
+            self._overwrite(place, 0)
+        self._overwrite(place, 0xFF)
+        return True
 
     def _overwrite(self, place, value):
         buf = self._io
@@ -450,25 +468,35 @@ class Trace:
         self.rows.take(0)
         self.stop_raw()
         self.ring_id = bytes(self._random(4))
-        self._ring_start = self.next_block
         self._checkpoint = self.pending = 0
         self.found = NOTHING
+        # From the beginning of the file: there it is looked for at the next boot.
+        number = (self.next_block // self.capacity + 1) * self.capacity
+        self._ring_start = self.next_block = self._blank_to = number
+        self._wiped_from = number + self.capacity
+        try:
+            self._blank(number + 2 * _LEAD)
+        except OSError:
+            self.fault = True
+            return
         self._write_empty()
         self.wiping = not self.fault
 
     def step_wiping(self):
-        """Blank eight blocks more; not while a session runs."""
+        """Blank some blocks more, the last ones first; not while a session runs."""
         if self.rows.on or self.raw_left:
             return
-        if self._blank_to < self.next_block:
-            self._blank_to = self.next_block
-        end = self._ring_start + self.capacity
-        to = self._blank_to + _SECTOR
+        low = self._blank_to if self._blank_to > self.next_block else self.next_block
+        number = self._wiped_from
+        budget = _WIPED_A_STEP
         try:
-            self._blank(to if to < end else end)
+            while number > low and budget > 0:
+                number -= 1
+                budget -= 4 if self._blank_one(number) else 1
         except OSError:
             self.fault = True
-        self.wiping = not self.fault and self._blank_to < end
+        self._wiped_from = number
+        self.wiping = not self.fault and number > low
 
     # ---- raw counts ----
 
@@ -538,6 +566,9 @@ class Trace:
         if self.fault or not self._writable or self.next_block >= _NUMBER_MAX:
             return
         detector = self._chain.detector
+        fields = self._chain.session.fields
+        self._uptime_s = 0 if taken_up else fields[_S_START_UPTIME_S]
+        self._utc_s = 0 if taken_up else fields[_S_START_UTC_S]
         self._boot = boot
         self._walk = walk
         self._flags = w.B_BEGIN | w.B_SETTINGS | (w.B_TAKEN_UP if taken_up else 0)
@@ -563,8 +594,8 @@ class Trace:
         self._dated = False
         _put(self._buf, w.H_PITCH, rows.pitch & 0xFFFF, 2)
         _put(self._buf, w.H_ROLL, rows.roll & 0xFFFF, 2)
-        _put(self._buf, w.H_UPTIME_S, 0, 4)
-        _put(self._buf, w.H_UTC_S, 0, 4)
+        _put(self._buf, w.H_UPTIME_S, self._uptime_s, 4)
+        _put(self._buf, w.H_UTC_S, self._utc_s, 4)
         self._rows_from = at
         rows.begin(at, w.CRC_AT)
 
@@ -574,21 +605,25 @@ class Trace:
         :param busy: the motor is driven: only what cannot wait is written
         """
         rows = self.rows
-        if not rows.on or not rows.seconds:
+        if not rows.on:
+            return
+        self._uptime_s = uptime_s
+        self._utc_s = utc_s
+        if not rows.seconds:
             return
         if not self._dated:
             self._dated = True
             _put(self._buf, w.H_UPTIME_S, uptime_s - rows.seconds if uptime_s > rows.seconds else 0, 4)
             _put(self._buf, w.H_UTC_S, utc_s - rows.seconds if utc_s else 0, 4)
-        if rows.at > w.CRC_AT - w.ROW_MAX or (
-            not busy and (rows.at > w.CRC_AT - self._room or rows.seconds >= _MINUTE)
-        ):
+        room = self._room + _STAND_ROOM if self._flags & w.B_SETTINGS else self._room
+        if rows.at > w.CRC_AT - w.ROW_MAX or (not busy and (rows.at > w.CRC_AT - room or rows.seconds >= _MINUTE)):
             self._finish(0)
 
     def cut(self, uptime_s, utc_s):
         """Close the block now: settings have changed, and those in force from here on belong to the next one."""
         if self.rows.on:
-            self._undated(uptime_s, utc_s)
+            self._uptime_s = uptime_s
+            self._utc_s = utc_s
             self._finish(0)
             if self.rows.on:
                 self._flags |= w.B_SETTINGS
@@ -600,14 +635,13 @@ class Trace:
         if not rows.on:
             return
         rows.cut()
-        self._undated(uptime_s, utc_s)
-        self._finish(w.B_END | (w.B_KEPT if kept else 0))
-        rows.take(0)
-
-    def _undated(self, uptime_s, utc_s):
+        self._uptime_s = uptime_s
+        self._utc_s = utc_s
         if not self._dated:
             _put(self._buf, w.H_UPTIME_S, uptime_s, 4)
             _put(self._buf, w.H_UTC_S, utc_s, 4)
+        self._finish(w.B_END | (w.B_KEPT if kept else 0))
+        rows.take(0)
 
     def _pack_checkpoint(self, at):
         session = self._chain.session

@@ -33,7 +33,8 @@ LAYER_OF = {name: level for level, names in enumerate(LAYERS) for name in names}
 HOT = {"fixmath", "ticks", "tilt", "gait", "detector", "calibrate", "chain", "events", "buzz", "session", "buttons"}
 HOT |= {"supply", "coach", "motion", "rows"}
 INTEGERS_ONLY = {"fixmath", "ticks", "tilt", "gait", "detector", "calibrate", "chain", "events", "session"} | {"motion"}
-# What the host may know of the device: field tables and framing; settings and detector for what-if and the self-test.
+# What the host may know of the device: field tables, framing, names of events and boards; `rows` and `retrace` for
+# what-if and explained buzzes.
 # `selftest` runs the same walk through the same files that the device has, and tells the digest to compare with.
 HOST_MAY_IMPORT = {"records", "wire", "settings", "detector", "events", "meanings", "selftest", "boards", "rows", "retrace"}
 NO_SUCH_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "misc"}

@@ -427,7 +427,7 @@ def test_the_sensor_is_started_again_after_its_driver_was_let_go(desk: Callable[
 def test_the_file_bank_lies_in_a_folder_and_only_it_is_written(desk: Callable[..., Desk]) -> None:
     one = desk(PICO)
     one.work(10)
-    assert set(one.files_written) == {boards.BANK_FILE}
+    assert set(one.files_written) == {boards.BANK_FILE, boards.TRACE_FILE}
     assert [path.name for path in one.folder.iterdir()] == ["data"]
 
 

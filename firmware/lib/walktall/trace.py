@@ -367,8 +367,8 @@ class Trace:
             self._wiped_from = end
             self.wiping = (
                 self._read(self._place(ahead)) != -2
-                or ahead + _HOLE < end
-                and self._read(self._place(ahead + _HOLE)) != -2
+                or (ahead + _HOLE < end
+                and self._read(self._place(ahead + _HOLE)) != -2)
             )
 
     def _blank(self, to):

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from walktall import events as e
 from walktall import journal as j
 from walktall import records as r
-from walktall import limits as s
 from walktall import retrace
+from walktall import settings as s
 from walktall.session import merge_into
 from walktall_host import blocks
 from walktall_host.client import Client

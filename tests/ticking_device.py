@@ -28,6 +28,8 @@ class Drive:
         self.data = bytearray(b"\xff" * (blocks * rows.BLOCK_BYTES))
         self.at = 0
         self.writes = 0
+        #: Erases of each 4 KiB sector: external flash erases where a bit has to rise, an RP2040's at every write.
+        self.erases = [0] * (blocks // 8)
         self.cut: tuple[int, int, Callable[[int, int], int]] | None = None
 
     def seek(self, offset: int, whence: int = 0) -> int:
@@ -52,6 +54,8 @@ class Drive:
             for k in range(n):
                 self.data[at + k] = buf[k] if k < kept else after(k, old[k])
             raise PowerCut
+        if self.parts > 1 or any(new & ~old for new, old in zip(buf, self.data[at : at + n], strict=True)):
+            self.erases[at // 4096] += 1
         if self.parts == 1 and buf[0] != 0xFF and buf[0] != 0:
             assert self.data[at : at + n] == b"\xff" * n, "a block onto flash that is not blank"
         self.data[at : at + n] = buf

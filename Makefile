@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 JOBS ?= auto
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench bench-detector bench-device bench-host bench-sim compiled drive venv pictures case docs release clean
+.PHONY: help demo test lint bench bench-detector bench-device bench-host bench-sim compiled drive soak venv pictures case docs release clean
 
 help:
 	@echo "make demo      generate a walk, play it through the virtual board, download it, print the report"
@@ -19,6 +19,7 @@ help:
 	@echo "make bench-host  how quick the walker's tool is with five years of walks"
 	@echo "make bench-sim  how fast the simulator is, beside other filters; compiles the chain first"
 	@echo "make compiled  the detection chain compiled by Cython, for the simulator's fast path"
+	@echo "make soak      what takes long: a simulated week, a day on the on-device VM, fuzzing"
 	@echo "make drive     what belongs on the board's drive, in build/drive"
 	@echo "make pictures  the documents' pictures anew, from real output"
 	@echo "make docs      the documentation site, in build/docs"
@@ -81,6 +82,10 @@ compiled: $(VENV)/.dev
 # A store of 2,000 walks with their traces, each command as a process; writes docs/benchmarks/host.md.
 bench-host: $(VENV)/.dev
 	@$(BIN)/python -m bench.host
+
+# What takes long: a simulated week of wear, a day on the board's own virtual machine, sequences and fuzzing for long.
+soak: venv
+	@WALKTALL_SOAK=1 $(BIN)/python -m pytest -n $(JOBS) -q -s -m soak
 
 # Ours and the pinned libraries, to be copied to a board as they lie there.
 drive: $(VENV)/.dev

@@ -365,7 +365,8 @@ def test_the_fast_path_dozes_and_wakes_at_the_same_samples(
     rows = walker.block(0, 130 * 52)
     table = np.hstack((np.arange(len(rows))[:, None] / 52.0, rows))
     path = write_csv(tmp_path / "walk.csv", table)
-    arguments = [path, "--up", "+y", "--forward", "+z", "--set", "doze_s=10", "--set", "hold_s=3", "--set", "spacing_s=0"]
+    changes = [word for one in ("doze_s=10", "hold_s=3", "spacing_s=0") for word in ("--set", one)]
+    arguments = [path, "--up", "+y", "--forward", "+z", *changes]
     full, fast = (told(capsys, *arguments, way) for way in ("--full", "--fast"))
     assert without_board(full) == without_board(fast)
     assert [line["event"] for line in full].count("walking") >= 3

@@ -1,14 +1,15 @@
 """`make drive`: the content of the board's drive, ready to be copied, in build/drive.
 
 Our files as they lie in firmware/, and the libraries of firmware/requirements.txt in exactly the versions pinned there,
-from vendor/: their .py files as their packages were published, each held against the package installed here and the
-hash that it tells, and their licences. Nothing else. What only a computer imports is left out, and so is
-requirements.txt itself. It is the list of `walktall install`. After a change of a pin, `scripts/drive.py --vendor`
-fetches vendor/ anew.
+from vendor/: such of their .py files as the firmware imports, as their packages were published, each held against the
+package installed here and the hash that it tells, and their licences. Nothing else. What only a computer imports is
+left out, and so is requirements.txt itself. It is the list of `walktall install`. After a change of a pin,
+`scripts/drive.py --vendor` fetches vendor/ anew.
 
 The folder is made anew each time, beside the old one, and takes its place when it is whole.
 """
 
+import ast
 import base64
 import hashlib
 import shutil
@@ -90,15 +91,53 @@ def library(name: str, version: str) -> Iterator[tuple[PurePosixPath, bytes]]:
         raise Refused(f"{name}: {licences} licences where there should be one")
 
 
+def imports(data: bytes, package: str) -> set[str]:
+    """Dotted names that a module may import, wherever in it; relative ones made absolute within `package`."""
+    found = set()
+    for node in ast.walk(ast.parse(data)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(part for part in (package if node.level else "", node.module or "") if part)
+            # What is imported from a package may be a module of it.
+            found |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def needed(libraries: dict[PurePosixPath, bytes]) -> dict[PurePosixPath, bytes]:
+    """Of the libraries' files those that our firmware imports, directly or by another, and the licences."""
+    paths: dict[str, PurePosixPath] = {}
+    for path in libraries:
+        parts = path.relative_to("lib").with_suffix("").parts
+        paths[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    todo = set().union(*(imports(path.read_bytes(), "") for path in FIRMWARE.rglob("*.py")))
+    kept = {path for path in libraries if path.is_relative_to(LICENSES)}
+    done: set[str] = set()
+    while todo:
+        name = todo.pop()
+        if name in done:
+            continue
+        done.add(name)
+        # A module in a package needs the package, too.
+        todo |= {name.rpartition(".")[0]} - {""}
+        path = paths.get(name)
+        if path is not None:
+            kept.add(path)
+            todo |= imports(libraries[path], name if path.name == "__init__.py" else name.rpartition(".")[0])
+    return {path: data for path, data in libraries.items() if path in kept}
+
+
 def pinned() -> dict[PurePosixPath, bytes]:
-    """The pinned libraries as they are published, by their paths on the drive.
+    """What is needed of the pinned libraries, as they are published, by the paths on the drive.
 
     :raises Refused: see `library`
     """
-    return dict(
-        entry
-        for name, version in pins((FIRMWARE / "requirements.txt").read_text()).items()
-        for entry in library(name, version)
+    return needed(
+        dict(
+            entry
+            for name, version in pins((FIRMWARE / "requirements.txt").read_text()).items()
+            for entry in library(name, version)
+        )
     )
 
 

@@ -48,7 +48,10 @@ def test_our_files_lie_there_as_in_firmware(files: dict[PurePosixPath, bytes]) -
         for path in FIRMWARE.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    left_out = {PurePosixPath("requirements.txt"), *(PurePosixPath("lib/walktall", name) for name in selftest.HOST_ONLY)}
+    left_out = {
+        PurePosixPath("requirements.txt"),
+        *(PurePosixPath("lib/walktall", name) for name in selftest.HOST_ONLY),
+    }
     assert {path: data for path, data in there.items() if path not in left_out} == ours
     assert {str(path) for path in ours if len(path.parts) == 1} == {
         "boot.py",
@@ -94,6 +97,20 @@ def test_everything_imported_lies_there_or_is_built_in(files: dict[PurePosixPath
                 assert node.module.split(".")[0] in have, f"{path}: {node.module}"
             elif isinstance(node, ast.Import) and node not in tried:
                 assert {alias.name.split(".")[0] for alias in node.names} <= have, path
+
+
+def test_of_the_libraries_all_that_is_imported_lies_there_and_no_more(
+    files: dict[PurePosixPath, bytes], tmp_path: Path
+) -> None:
+    """The modules that the firmware asks for, imported from the drive's own folder; without any file one fails."""
+    drive.write(files, tmp_path / "drive")
+    names = "adafruit_lsm6ds.lsm6ds3trc, adafruit_lsm6ds.lsm6dsox, adafruit_drv2605"
+    code = f"import sys; sys.path.insert(0, {str(tmp_path / 'drive' / 'lib')!r}); import {names}; "
+    code += "print(*{m.__file__ for n, m in sys.modules.items() if n.startswith('adafruit')}, sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {PurePosixPath(line).relative_to(tmp_path / "drive") for line in done.stdout.splitlines()}
+    there = {path for path in files if path.parts[:2] != ("lib", "walktall") and path.parts[0] == "lib"}
+    assert loaded == {path for path in there if path.suffix == ".py"}
 
 
 def test_the_size_leaves_room_on_the_smallest_drive(files: dict[PurePosixPath, bytes]) -> None:

@@ -163,7 +163,7 @@ def test_a_cut_in_any_write_leaves_the_state_before_or_after_it(after: str, chan
     total = watched[0].writes + watched[1].writes
     assert total == len(states) >= 8
     cuts = 0
-    offsets = sorted({*range(0, 4097, 512), *(chance.randrange(4096) for _ in range(6)), 1, 4, 52, 4092, 4095})
+    offsets = sorted({*range(0, 4097, 512), *(chance.randrange(4096) for _ in range(16)), 1, 4, 52, 4092, 4095})
     for number in range(2, total + 1):
         for kept in offsets:
             banks = (Flash(), Flash())

@@ -150,6 +150,8 @@ class Life:
         #: (boot, uptime) -> a tick of the life, of all that could have gone into a row.
         self.told: dict[tuple[int, int], int] = {}
         self.cuts = 0
+        #: Cuts that are to come in the writes of the next boots, as (target, kept, after).
+        self.recovery: list[tuple[Flash | Drive, int, Callable[[int, int], int]]] = []
         self.device = Ticking(self, 0)
 
     def boot(self, reset_reason: int = 0) -> None:
@@ -160,8 +162,12 @@ class Life:
         self.banks[0].cut = self.banks[1].cut = self.drive.cut = None
         while True:
             self.now_ms += 1000
+            if self.recovery:
+                target, kept, after = self.recovery.pop()
+                target.cut = (target.writes + 1, kept, after)
             try:
                 self.device = Ticking(self, reset_reason)
+                self.banks[0].cut = self.banks[1].cut = self.drive.cut = None
                 return
             except PowerCut:
                 self.cuts += 1

@@ -105,10 +105,22 @@ def test_of_the_libraries_all_that_is_imported_lies_there_and_no_more(
     """The modules that the firmware asks for, imported from the drive's own folder; without any file one fails."""
     drive.write(files, tmp_path / "drive")
     names = "adafruit_lsm6ds.lsm6ds3trc, adafruit_lsm6ds.lsm6dsox, adafruit_drv2605"
-    code = f"import sys; sys.path.insert(0, {str(tmp_path / 'drive' / 'lib')!r}); import {names}; "
-    code += "print(*{m.__file__ for n, m in sys.modules.items() if n.startswith('adafruit')}, sep='\\n')"
+    # CPython evaluates annotations, the board does not: their types are nothing here.
+    code = f"""
+import sys, types
+for name in ("circuitpython_typing", "circuitpython_typing.device_drivers"):
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__getattr__ = lambda name: object
+sys.path.insert(0, {str(tmp_path / "drive" / "lib")!r})
+import {names}
+print(*(m.__file__ for m in sys.modules.values() if getattr(m, "__file__", None)), sep="\\n")
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = {PurePosixPath(line).relative_to(tmp_path / "drive") for line in done.stdout.splitlines()}
+    paths = [Path(line) for line in done.stdout.splitlines()]
+    drive_folder = tmp_path / "drive"
+    loaded = {
+        PurePosixPath(path.relative_to(drive_folder).as_posix()) for path in paths if path.is_relative_to(drive_folder)
+    }
     there = {path for path in files if path.parts[:2] != ("lib", "walktall") and path.parts[0] == "lib"}
     assert loaded == {path for path in there if path.suffix == ".py"}
 

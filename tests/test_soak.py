@@ -47,7 +47,7 @@ class Life:
         # A whole number of breaths and strides in a minute, so that the minutes join without a jump.
         sway = np.radians(0.5) * np.sin(2 * np.pi * 0.25 * t)
         rate = np.radians(0.5) * 2 * np.pi * 0.25 * np.cos(2 * np.pi * 0.25 * t)
-        self.table = noise + [0.0, G, 0.0, 0.0, 0.0, 0.0]
+        self.table = noise + np.array([0.0, G, 0.0, 0.0, 0.0, 0.0])
         self.sitting = noise + np.stack((0 * t, G * np.cos(sway), -G * np.sin(sway), rate, 0 * t, 0 * t), axis=1)
         step = 2 * np.pi * 1.9 * t
         self.walking = self.sitting + np.stack(

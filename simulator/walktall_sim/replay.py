@@ -469,7 +469,7 @@ def play_fast(walk: Walk, options: Options) -> Iterator[Line]:
 
 
 def _doze(chain: Any, sessions: _Sessions, walk: Walk, at: int) -> int:
-    """The first sample that the sensor delivers again, which waits for motion from sample ``at`` on as ``Device`` does."""
+    """The sample from which the sensor delivers again, which waits for motion from ``at`` on as ``Device`` does."""
     wake_up = chips.WakeUp()
     end = walk.n - walk.n % events.TICK_SAMPLES
     moved = 0

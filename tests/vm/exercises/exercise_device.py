@@ -22,6 +22,8 @@ class Imu:
         self.fed_ms = 0
         self.failing = 0
         self.starts = 0
+        self.dozes = 0
+        self.looks = 0
 
     def start(self):
         self.starts += 1
@@ -40,6 +42,25 @@ class Imu:
     def feed(self, passed_ms):
         """Time passes; the FIFO holds what is due."""
         self.fed_ms += passed_ms
+
+    def doze(self):
+        if self.failing:
+            raise OSError(5)
+        self.dozes += 1
+        self.looks = 0
+
+    def moved(self):
+        if self.failing:
+            raise OSError(5)
+        self.looks += 1
+        self.at = self.fed_ms * 52 // 1000
+        return 1 if self.looks > 3 else 0
+
+    def wake(self):
+        pass
+
+    def restart_fifo(self):
+        self.at = self.fed_ms * 52 // 1000
 
     def drain(self):
         if self.failing:
@@ -67,22 +88,28 @@ def run(name, changes, meddle):
     device.chain.set_upright(0, 8190, 60, 60, 20, -10, 90)
     digest = Digest("device", 400)
     edges = motor.edges
-    press_ms = 0
     polls = 0
-    while imu.at < imu.n and polls < 20000:
-        polls += 1
-        wait = device.wait_ms()
-        wait = wait if wait < 300 else 300
-        if wait < 1:
-            wait = 1
+    naps = [0]
+
+    def sleep(seconds):
+        # The button's script moves on with time, as the pin does.
+        wait = int(seconds * 1000 + 0.5)
+        naps[0] += 1
         clock.advance(wait)
         imu.feed(wait)
+        if press[0] > 0:
+            press[0] -= wait
+            button.pressed = press[0] % 250 > 120
+
+    press = [0]
+    while imu.at < imu.n and polls < 20000:
+        polls += 1
+        device.rest(sleep)
+        if naps[0] == 0 or device.wait_ms() == 0:
+            sleep(0.001)
         if meddle:
-            if press_ms > 0:
-                press_ms -= wait
-                button.pressed = press_ms % 250 > 120
-            elif chance.below(900) == 0:
-                press_ms = 120 + 250 * chance.below(4)
+            if press[0] <= 0 and chance.below(300) == 0:
+                press[0] = 120 + 250 * chance.below(4)
             if chance.below(500) == 0:
                 imu.failing = 12
             if imu.failing:
@@ -101,8 +128,9 @@ def run(name, changes, meddle):
             digest.add(device.uptime_s())
     digest.tell()
     print(device.end_session(), device.errors, device.last_error, imu.starts, banks[0].writes, banks[1].writes)
-    print(polls, list(device.session.fields))
+    print(polls, naps[0], imu.dozes, list(device.session.fields))
 
 
 run("walk", (("spacing_s", 0),), False)
 run("walk", (("hold_s", 5), ("spacing_s", 0)), True)
+run("walk", (("doze_s", 2),), False)

@@ -130,6 +130,19 @@ for identity in (TRC, SOX):
             total += n
     digest.tell()
     print(total, imu.overrun, imu.n_bad_words)
+    # Waiting for motion: what is written, and what is told of stillness, motion, values that stand still, a reset.
+    imu.doze()
+    told = []
+    for look in range(12):
+        sensor.registers[0x28] = look if look < 8 else 8
+        sensor.registers[0x1B] = 8 if look == 4 else 0
+        told.append(imu.moved())
+    sensor.registers[0x15] = 0
+    told.append(imu.moved())
+    print(told, [(hex(k), sensor.registers[k]) for k in range(128) if sensor.registers[k]])
+    imu.wake()
+    imu.restart_fifo()
+    print(imu.check(), [(hex(k), sensor.registers[k]) for k in range(0x3A) if sensor.registers[k]])
 
 
 def drains(identity, drivers=(Driver, Driver)):
@@ -143,6 +156,13 @@ def drains(identity, drivers=(Driver, Driver)):
         imu.drain()
         imu.drain()
         imu.check()
+        after = gc.mem_alloc()
+        worst = max(worst, after - before)
+    imu.doze()
+    for n in range(10):
+        sensor.registers[0x28] = n
+        before = gc.mem_alloc()
+        imu.moved()
         after = gc.mem_alloc()
         worst = max(worst, after - before)
     print("heap", worst)

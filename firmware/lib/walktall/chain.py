@@ -12,7 +12,6 @@ from array import array
 from . import buzz as b
 from . import calibrate as c
 from . import events as e
-from . import limits as s
 from .coach import Coach
 from .detector import Detector
 from .gait import Gait
@@ -27,6 +26,14 @@ except ImportError:
     def const(value):
         return value
 
+
+# Of `settings`; private, so that they fold: tests/test_house_rules.py holds them to it.
+_SET_MODE = const(0)
+_SET_RECOVERY_TICK = const(20)
+_SET_FORWARD_AXIS = const(22)
+_SET_COACHING = const(23)
+_SET_BOW = const(28)
+_SET_DOZE_S = const(29)
 
 # Where nobody walks the sensor may doze: after `doze_s`, or, when it was woken and nobody walked, after 10 s.
 _WOKEN_TICKS = const(40)
@@ -77,7 +84,7 @@ class Chain:
         self._cadence = 0
         #: 1 at the end of a second in which nothing needs the sensor's samples; `dozed` then stands for them.
         self.may_doze = 0
-        self._wakeful = settings.values[s.SET_DOZE_S] * e.TICKS_PER_S  # ticks until then, at the least
+        self._wakeful = settings.values[_SET_DOZE_S] * e.TICKS_PER_S  # ticks until then, at the least
         self._n_ticks = 0
         #: Where the rows of a trace go (`rows.RowWriter`), or None.
         self.rows = None
@@ -98,7 +105,7 @@ class Chain:
         self.detector.configure(settings)
         self._mark(e.SETTINGS, 0)
         self._note()
-        self._wakeful = settings.values[s.SET_DOZE_S] * e.TICKS_PER_S
+        self._wakeful = settings.values[_SET_DOZE_S] * e.TICKS_PER_S
 
     def _note(self):
         v = self.settings.values
@@ -107,8 +114,8 @@ class Chain:
             (detector.forward.on_cdeg + self.coach.ease_cdeg) // 100,
             (detector.forward.off_cdeg + self.coach.ease_cdeg) // 100,
             detector.forward.hold // e.TICKS_PER_S,
-            v[s.SET_MODE],
-            v[s.SET_COACHING],
+            v[_SET_MODE],
+            v[_SET_COACHING],
         )
         self.session.note_calibration(self.calibration_quality, detector.walk_offset_cdeg)
 
@@ -200,7 +207,7 @@ class Chain:
         elif self._tick_shaken:
             state |= e.SHAKEN
         self._tick_shaken = 0
-        doze = self.settings.values[s.SET_DOZE_S]
+        doze = self.settings.values[_SET_DOZE_S]
         if gait.walking:
             self._wakeful = doze * e.TICKS_PER_S
         elif self._wakeful:
@@ -217,7 +224,7 @@ class Chain:
             and not self.calibrator.state
             and not self.bow.left
             # At a desk somebody who sits is judged, who does not walk.
-            and (self.settings.values[s.SET_MODE] == 0 or detector.off_body)
+            and (self.settings.values[_SET_MODE] == 0 or detector.off_body)
             else 0
         )
         return told
@@ -318,7 +325,7 @@ class Chain:
             self._put(e.FAULT_END, code, label, detector.pitch_cdeg)
         if detector.recovered & code:
             self._put(e.RECOVERED, code, 0, self._since_buzz)
-            if self.settings.values[s.SET_RECOVERY_TICK]:
+            if self.settings.values[_SET_RECOVERY_TICK]:
                 self._ask(b.P_RECOVERED)
 
     def _ask(self, pattern):
@@ -396,9 +403,9 @@ class Chain:
         Returns False, and changes nothing, when the force is no gravity or the forward axis points along it.
         """
         v = self.settings.values
-        if not self.detector.set_upright(ax, ay, az, v[s.SET_FORWARD_AXIS]):
+        if not self.detector.set_upright(ax, ay, az, v[_SET_FORWARD_AXIS]):
             # Where a bow is to find forward, any axis across up will do until then.
-            if not v[s.SET_BOW] or not (
+            if not v[_SET_BOW] or not (
                 self.detector.set_upright(ax, ay, az, 0)
                 or self.detector.set_upright(ax, ay, az, 2)
                 or self.detector.set_upright(ax, ay, az, 4)

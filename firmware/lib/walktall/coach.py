@@ -10,7 +10,6 @@ unless asked for. It measures nothing and drives nothing: `chain` asks it once a
 """
 
 from . import events as e
-from . import limits as s
 
 try:
     from micropython import const
@@ -19,6 +18,14 @@ except ImportError:
     def const(value):
         return value
 
+
+# Of `settings`; private, so that they fold: tests/test_house_rules.py holds them to it.
+_SET_MODE = const(0)
+_SET_COACHING = const(23)
+_SET_FADED_AFTER_DAYS = const(24)
+_SET_PROGRESSIVE = const(25)
+_SET_STRETCH_MIN = const(26)
+_SET_SIT_NUDGE_MIN = const(27)
 
 EVERY = const(0)
 FADED = const(1)
@@ -50,11 +57,11 @@ class Coach:
     def configure(self, settings):
         """Take the values in force."""
         v = settings.values
-        self._kind = v[s.SET_COACHING]
-        self._faded_days = v[s.SET_FADED_AFTER_DAYS]
-        self._progressive = v[s.SET_PROGRESSIVE]
-        self._stretch = v[s.SET_STRETCH_MIN] * 60 * e.TICKS_PER_S
-        self._nudge = v[s.SET_SIT_NUDGE_MIN] * 60 * e.TICKS_PER_S if v[s.SET_MODE] == 1 else 0
+        self._kind = v[_SET_COACHING]
+        self._faded_days = v[_SET_FADED_AFTER_DAYS]
+        self._progressive = v[_SET_PROGRESSIVE]
+        self._stretch = v[_SET_STRETCH_MIN] * 60 * e.TICKS_PER_S
+        self._nudge = v[_SET_SIT_NUDGE_MIN] * 60 * e.TICKS_PER_S if v[_SET_MODE] == 1 else 0
         if self._kind != TRIAL:
             self.silent = 0
             self._block = 0

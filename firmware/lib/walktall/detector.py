@@ -20,7 +20,6 @@ measures head, gaze, arms or hips, and nothing claims to.
 from array import array
 
 from . import events as e
-from . import limits as s
 from .fixmath import atan2_cdeg, isqrt
 
 try:
@@ -30,6 +29,24 @@ except ImportError:
     def const(value):
         return value
 
+
+# Of `settings`; private, so that they fold: tests/test_house_rules.py holds them to it.
+_SET_MODE = const(0)
+_SET_HOLD_S = const(1)
+_SET_BACK_ON_DEG = const(4)
+_SET_BACK_OFF_DEG = const(5)
+_SET_SIDE_ON_DEG = const(6)
+_SET_SIDE_OFF_DEG = const(7)
+_SET_SIDE_BUZZ = const(8)
+_SET_DESK_HOLD_S = const(10)
+_SET_REARM_S = const(11)
+_SET_REPEAT1_S = const(12)
+_SET_REPEAT2_S = const(13)
+_SET_REPEAT3_S = const(14)
+_SET_SPACING_S = const(15)
+_SET_HILL_DEG = const(17)
+_SET_HILL_MIN = const(18)
+_SET_WALK_OFFSET_MAX_DEG = const(19)
 
 _FRESH_TICKS = const(12)
 _DECAY = const(4)  # a second of good posture takes back four of fault (facts: alarm quality)
@@ -140,24 +157,24 @@ class Detector:
     def configure(self, settings):
         """Take the values in force from `settings`; running timers go on."""
         v = settings.values
-        self._desk = 1 if v[s.SET_MODE] == 1 else 0
-        hold = v[s.SET_DESK_HOLD_S] if self._desk else v[s.SET_HOLD_S]
+        self._desk = 1 if v[_SET_MODE] == 1 else 0
+        hold = v[_SET_DESK_HOLD_S] if self._desk else v[_SET_HOLD_S]
         self.forward.on_cdeg = settings.on_limit_deg() * 100
         self.forward.off_cdeg = settings.off_limit_deg() * 100
-        self.back.on_cdeg = v[s.SET_BACK_ON_DEG] * 100
-        self.back.off_cdeg = v[s.SET_BACK_OFF_DEG] * 100
-        self.side.on_cdeg = v[s.SET_SIDE_ON_DEG] * 100
-        self.side.off_cdeg = v[s.SET_SIDE_OFF_DEG] * 100
+        self.back.on_cdeg = v[_SET_BACK_ON_DEG] * 100
+        self.back.off_cdeg = v[_SET_BACK_OFF_DEG] * 100
+        self.side.on_cdeg = v[_SET_SIDE_ON_DEG] * 100
+        self.side.off_cdeg = v[_SET_SIDE_OFF_DEG] * 100
         self.forward.hold = self.back.hold = self.side.hold = hold * e.TICKS_PER_S
-        self._side_buzz = v[s.SET_SIDE_BUZZ]
-        self._rearm = v[s.SET_REARM_S] * e.TICKS_PER_S
-        self._repeat1 = v[s.SET_REPEAT1_S] * e.TICKS_PER_S
-        self._repeat2 = v[s.SET_REPEAT2_S] * e.TICKS_PER_S
-        self._repeat3 = v[s.SET_REPEAT3_S] * e.TICKS_PER_S
-        self._spacing = v[s.SET_SPACING_S] * e.TICKS_PER_S
-        self._hill_cdeg = v[s.SET_HILL_DEG] * 100
-        self._hill_ticks = v[s.SET_HILL_MIN] * 60 * e.TICKS_PER_S
-        self._offset_max_cdeg = v[s.SET_WALK_OFFSET_MAX_DEG] * 100
+        self._side_buzz = v[_SET_SIDE_BUZZ]
+        self._rearm = v[_SET_REARM_S] * e.TICKS_PER_S
+        self._repeat1 = v[_SET_REPEAT1_S] * e.TICKS_PER_S
+        self._repeat2 = v[_SET_REPEAT2_S] * e.TICKS_PER_S
+        self._repeat3 = v[_SET_REPEAT3_S] * e.TICKS_PER_S
+        self._spacing = v[_SET_SPACING_S] * e.TICKS_PER_S
+        self._hill_cdeg = v[_SET_HILL_DEG] * 100
+        self._hill_ticks = v[_SET_HILL_MIN] * 60 * e.TICKS_PER_S
+        self._offset_max_cdeg = v[_SET_WALK_OFFSET_MAX_DEG] * 100
 
     def restart(self):
         """A new wearing: timers, offset and history begin anew; the upright stays."""

@@ -51,6 +51,15 @@ from .supply import Supply
 from .ticks import ticks_add, ticks_diff
 from .trace import OPEN, Trace
 
+# Of `settings`; private, so that they fold: tests/test_house_rules.py holds them to it.
+_SET_MODE = const(0)
+_SET_SNOOZE_MIN = const(16)
+_SET_HILL_DEG = const(17)
+_SET_STRENGTH_PCT = const(21)
+_SET_FORWARD_AXIS = const(22)
+_SET_COACHING = const(23)
+_SET_BOW = const(28)
+
 # Of `wire`; private, so that they fold: tests/test_house_rules.py holds them to it.
 _H_BOARD = const(6)
 _H_CHIP = const(7)
@@ -257,7 +266,7 @@ class Device:
             for index in range(s.N_SETTINGS):
                 self.journal.settings.values[index] = settings.values[index]
         self.settings = self.journal.settings
-        self._forward_axis = self.settings.values[s.SET_FORWARD_AXIS]
+        self._forward_axis = self.settings.values[_SET_FORWARD_AXIS]
         self.chain = Chain(self.settings)
         self.session = self.chain.session
         self.ring = self.chain.ring
@@ -500,7 +509,7 @@ class Device:
         self._duty_u16 = 0
 
     def _start_pattern(self, pattern):
-        duty_u16 = self.settings.values[s.SET_STRENGTH_PCT] * 65535 // 100
+        duty_u16 = self.settings.values[_SET_STRENGTH_PCT] * 65535 // 100
         # The burst that led here took milliseconds of its own, which the first pulse shall not lack.
         self._drive(self._buzz.start(pattern, self._ticks_ms(), duty_u16))
 
@@ -830,8 +839,8 @@ class Device:
             (forward.on_cdeg + ease_cdeg) // 100,
             (forward.off_cdeg + ease_cdeg) // 100,
             forward.hold // e.TICKS_PER_S,
-            values[s.SET_MODE],
-            values[s.SET_COACHING],
+            values[_SET_MODE],
+            values[_SET_COACHING],
         )
 
     def end_session(self, flag=0, cut_idle=False, force=False):
@@ -984,7 +993,7 @@ class Device:
             self._tend_trace()
             if self._load_state == j.UNREADABLE and self._second_n % _LOAD_AGAIN_S == 0:
                 self._load()
-                self._forward_axis = self.settings.values[s.SET_FORWARD_AXIS]
+                self._forward_axis = self.settings.values[_SET_FORWARD_AXIS]
                 self.chain.configure(self.settings)
                 self.trace.cut(self._uptime_s, self.utc_s())
                 self._apply_calibration()
@@ -1140,7 +1149,7 @@ class Device:
         if self.chain.detector.snoozed:
             self.chain.snooze(0)
         else:
-            self.chain.snooze(self.settings.values[s.SET_SNOOZE_MIN])
+            self.chain.snooze(self.settings.values[_SET_SNOOZE_MIN])
         self._motor_off()
         self._play(z.P_SNOOZE)
 
@@ -1213,7 +1222,7 @@ class Device:
             c[j.CAL_UP + index] = upright[index]
         c[j.CAL_QUALITY] = self.chain.calibration_quality or 1  # 0 says that there is none
         c[j.CAL_TAKEN_UTC_S] = self.utc_s()
-        if self.settings.values[s.SET_BOW]:
+        if self.settings.values[_SET_BOW]:
             # The new bow decides; until it comes, or when it does not, the setting holds.
             self._forget_forward()
             self._bowing = True
@@ -1327,7 +1336,7 @@ class Device:
         self.chain.configure(self.settings)
         self.trace.cut(self._uptime_s, self.utc_s())
         self._rouse()
-        axis = self.settings.values[s.SET_FORWARD_AXIS]
+        axis = self.settings.values[_SET_FORWARD_AXIS]
         if axis != self._forward_axis:
             # Somebody has said which way is forward: that counts for more than an earlier bow.
             self._forward_axis = axis
@@ -1430,7 +1439,7 @@ class Device:
         # As the detector has them: a beginner's limit and hill mode's are wider.
         extra = self.chain.coach.ease_cdeg
         if detector.hill:
-            extra += self.chain.settings.values[s.SET_HILL_DEG] * 100
+            extra += self.chain.settings.values[_SET_HILL_DEG] * 100
         values[10] = forward.on_cdeg + extra
         values[11] = forward.off_cdeg + extra
         values[12] = 1 if self._buzz.busy else 0

@@ -54,38 +54,19 @@ TABLE = (
     "doze_s 60 0 3600 "
 )
 
-# Index of each setting; a test holds them to the table.
-SET_MODE = const(0)
-SET_HOLD_S = const(1)
-SET_ON_DEG = const(2)
-SET_OFF_DEG = const(3)
-SET_BACK_ON_DEG = const(4)
-SET_BACK_OFF_DEG = const(5)
-SET_SIDE_ON_DEG = const(6)
-SET_SIDE_OFF_DEG = const(7)
-SET_SIDE_BUZZ = const(8)
-SET_SENSITIVITY = const(9)
-SET_DESK_HOLD_S = const(10)
-SET_REARM_S = const(11)
-SET_REPEAT1_S = const(12)
-SET_REPEAT2_S = const(13)
-SET_REPEAT3_S = const(14)
-SET_SPACING_S = const(15)
-SET_SNOOZE_MIN = const(16)
-SET_HILL_DEG = const(17)
-SET_HILL_MIN = const(18)
-SET_WALK_OFFSET_MAX_DEG = const(19)
-SET_RECOVERY_TICK = const(20)
-SET_STRENGTH_PCT = const(21)
-SET_FORWARD_AXIS = const(22)
-SET_COACHING = const(23)
-SET_FADED_AFTER_DAYS = const(24)
-SET_PROGRESSIVE = const(25)
-SET_STRETCH_MIN = const(26)
-SET_SIT_NUDGE_MIN = const(27)
-SET_BOW = const(28)
-SET_DOZE_S = const(29)
 N_SETTINGS = const(30)
+
+# Of `settings`; private, so that they fold: tests/test_house_rules.py holds them to it.
+_SET_ON_DEG = const(2)
+_SET_OFF_DEG = const(3)
+_SET_BACK_ON_DEG = const(4)
+_SET_BACK_OFF_DEG = const(5)
+_SET_SIDE_ON_DEG = const(6)
+_SET_SIDE_OFF_DEG = const(7)
+_SET_SENSITIVITY = const(9)
+_SET_REPEAT1_S = const(12)
+_SET_REPEAT2_S = const(13)
+_SET_REPEAT3_S = const(14)
 
 #: (on, off) in degrees of the FORWARD limits by ``sensitivity``, one pair after the other; the first pair stands for
 #: ``on_deg``, ``off_deg``. Source: docs/algorithm.md, alarm quality.
@@ -94,16 +75,16 @@ PRESETS_DEG = (0, 0, 8, 5, 15, 11)
 #: Pairs of less and greater: the first stays below the second, else a fault could not end, or a repeat came before the
 #: last one.
 ORDERED_PAIRS = (
-    SET_OFF_DEG,
-    SET_ON_DEG,
-    SET_BACK_OFF_DEG,
-    SET_BACK_ON_DEG,
-    SET_SIDE_OFF_DEG,
-    SET_SIDE_ON_DEG,
-    SET_REPEAT1_S,
-    SET_REPEAT2_S,
-    SET_REPEAT2_S,
-    SET_REPEAT3_S,
+    _SET_OFF_DEG,
+    _SET_ON_DEG,
+    _SET_BACK_OFF_DEG,
+    _SET_BACK_ON_DEG,
+    _SET_SIDE_OFF_DEG,
+    _SET_SIDE_ON_DEG,
+    _SET_REPEAT1_S,
+    _SET_REPEAT2_S,
+    _SET_REPEAT2_S,
+    _SET_REPEAT3_S,
 )
 
 #: Settings that a journal may hold: this firmware's and those of later ones.
@@ -253,11 +234,11 @@ class Settings:
 
     def on_limit_deg(self):
         """The FORWARD limit in force: the preset's, or ``on_deg``."""
-        return PRESETS_DEG[2 * self.values[SET_SENSITIVITY]] or self.values[SET_ON_DEG]
+        return PRESETS_DEG[2 * self.values[_SET_SENSITIVITY]] or self.values[_SET_ON_DEG]
 
     def off_limit_deg(self):
         """Where FORWARD ends: the preset's, or ``off_deg``."""
-        return PRESETS_DEG[2 * self.values[SET_SENSITIVITY] + 1] or self.values[SET_OFF_DEG]
+        return PRESETS_DEG[2 * self.values[_SET_SENSITIVITY] + 1] or self.values[_SET_OFF_DEG]
 
     def pack_into(self, buf, offset):
         """Offset behind the packed settings: version, count, two bytes each, least first; at most PACKED_MAX bytes.

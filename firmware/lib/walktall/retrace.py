@@ -18,8 +18,8 @@ from . import records as r
 from . import rows as w
 from .chain import Chain
 from .detector import _STRANGER_TICKS as STRANGER_TICKS
-from .limits import SET_HILL_DEG, SET_WALK_OFFSET_MAX_DEG, Settings, index_of
 from .session import STATE_SIZE
+from .settings import SET_HILL_DEG, SET_WALK_OFFSET_MAX_DEG, Settings, index_of
 
 # What the wearer or the host did, as against what the detector said of it.
 INPUTS = (e.CALIBRATED, e.GAP, e.SNOOZE, e.MARK, e.WRONG, e.HILL, e.FRAME, e.SETTINGS)

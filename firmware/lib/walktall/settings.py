@@ -5,22 +5,39 @@ their own names. No board imports this module. What a setting means in a sentenc
 """
 
 from .limits import *  # noqa: F403 - all of it is this module's too
-from .limits import (
-    N_SETTINGS,
-    NUMBERS,
-    ORDERED_PAIRS,
-    PRESETS_DEG,
-    SET_BOW,
-    SET_COACHING,
-    SET_FORWARD_AXIS,
-    SET_MODE,
-    SET_PROGRESSIVE,
-    SET_RECOVERY_TICK,
-    SET_SENSITIVITY,
-    SET_SIDE_BUZZ,
-    index_of,
-    name_of,
-)
+from .limits import N_SETTINGS, NUMBERS, ORDERED_PAIRS, PRESETS_DEG, index_of, name_of
+
+# Index of each setting; a test holds them to the table.
+SET_MODE = 0
+SET_HOLD_S = 1
+SET_ON_DEG = 2
+SET_OFF_DEG = 3
+SET_BACK_ON_DEG = 4
+SET_BACK_OFF_DEG = 5
+SET_SIDE_ON_DEG = 6
+SET_SIDE_OFF_DEG = 7
+SET_SIDE_BUZZ = 8
+SET_SENSITIVITY = 9
+SET_DESK_HOLD_S = 10
+SET_REARM_S = 11
+SET_REPEAT1_S = 12
+SET_REPEAT2_S = 13
+SET_REPEAT3_S = 14
+SET_SPACING_S = 15
+SET_SNOOZE_MIN = 16
+SET_HILL_DEG = 17
+SET_HILL_MIN = 18
+SET_WALK_OFFSET_MAX_DEG = 19
+SET_RECOVERY_TICK = 20
+SET_STRENGTH_PCT = 21
+SET_FORWARD_AXIS = 22
+SET_COACHING = 23
+SET_FADED_AFTER_DAYS = 24
+SET_PROGRESSIVE = 25
+SET_STRETCH_MIN = 26
+SET_SIT_NUDGE_MIN = 27
+SET_BOW = 28
+SET_DOZE_S = 29
 
 # Units stand last in names.
 _UNITS = {"s": "s", "deg": "deg", "min": "min", "pct": "%", "days": "d"}

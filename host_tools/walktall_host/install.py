@@ -26,10 +26,10 @@ from .options import Device, Json, Port, Quiet, note
 from .ports import Clip, each_clip, one_clip
 from .terminal import count, err, safe, write_json
 
-#: From the request until the drive is there: a reset, a second of start, and the computer's mounting.
-DRIVE_WITHIN_S = 60.0
-#: ... and until the clip answers again after its drive was taken back.
-BACK_WITHIN_S = 30.0
+#: From the request until the drive is there: the watchdog may have to run out first, then a reset, and mounting.
+DRIVE_WITHIN_S = 90.0
+#: ... and until the clip answers again: it compiles its 350 KiB of sources first.
+BACK_WITHIN_S = 60.0
 _POLL_S = 0.5
 #: The clip's own ring of seconds, by far its largest file.
 _TRACE = "data/trace.bin"

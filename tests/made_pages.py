@@ -137,7 +137,7 @@ def pages(folder: Path) -> dict[str, Path]:
         "night": page.walks_page([charging], BERLIN),
         "hostile": page.walks_page([(hostile(traced[0]), traced[1])], BERLIN),
         "several": page.walks_page([traced, bare], BERLIN),
-        "weeks": weeks_html(_sub(folder, "weeks"), 56),
+        "weeks": weeks_html(_sub(folder, "weeks"), 70),
         "first-week": weeks_html(_sub(folder, "first"), 3),
     }
     found = {}

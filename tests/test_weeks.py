@@ -1,7 +1,8 @@
 """Weeks: the goal, trends and the walker's own trial say what the figures carry, and no more."""
 
+import itertools
 import random
-from datetime import date
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -232,3 +233,14 @@ def test_a_year_of_daily_walks_is_a_small_page_quickly_made() -> None:
     assert time.process_time() - began < 3
     assert len(text.encode()) < 2_000_000
     assert text.count('<tr><th scope="row">2') == 365
+
+
+@pytest.mark.parametrize("n", [1, 2, 6, 7, 8, 13, 53, 260])
+def test_dates_below_a_chart_have_room_on_a_telephone(n: int) -> None:
+    """330 pixels, of which a date takes 45."""
+    from walktall_host.charts import week_ticks
+
+    ticks = week_ticks([weeks.Week(MONDAY + timedelta(weeks=k)) for k in range(n)])
+    at = [float(position.rstrip("%")) * 3.3 for position, _, _ in ticks]
+    assert all(b - a >= 45 for a, b in itertools.pairwise(at))
+    assert len(ticks) >= min(n, 4)

@@ -291,7 +291,7 @@ class BarChart:
 
 
 _BARS_HEIGHT = 170
-_WEEK_LABELS_MAX = 8
+_WEEK_LABELS_MAX = 6
 
 
 def week_ticks(weeks: Sequence[Week]) -> list[tuple[str, str, str]]:

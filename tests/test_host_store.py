@@ -1,6 +1,7 @@
 """The store: nothing twice, nothing lost, nothing half, and only for its owner."""
 
 import os
+import re
 import signal
 import sqlite3
 import stat
@@ -283,3 +284,51 @@ def test_a_store_of_every_earlier_version_is_brought_up_to_date(tmp_path: Path) 
     with sqlite3.connect(fresh) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (stores.VERSION,)
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_four_processes_download_into_one_store_at_once(tmp_path: Path) -> None:
+    """Two clips, each fetched by two processes at the same time: all of it is there once."""
+    path = tmp_path / "s.sqlite3"
+    desks = []
+    for seed in (0, 90):
+        desk = Desk(seed=seed)
+        for n in range(9):
+            desk.journal.append(walk(300 + n))
+        desk.journal.commit(5, 5, True)
+        assert desk.handler.trace is not None
+        desk.handler.trace.ring_id = bytes([seed + 1] * 4)
+        for n in range(20):
+            desk.handler.trace.add(trace_block(n, ring_id=desk.handler.trace.ring_id))
+        desks.append(desk)
+    children = []
+    for k in range(4):
+        child = os.fork()
+        if not child:
+            status = 1
+            try:
+                fetch_all(desks[k % 2], path)
+                status = 0
+            finally:
+                os._exit(status)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
+    with sqlite3.connect(path) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert db.execute("SELECT count(*), count(DISTINCT raw) FROM trace_block").fetchone() == (40, 40)
+    with Store(path) as store:
+        assert len(store.sessions()) == 18 and len(store.devices()) == 2
+
+
+def test_every_table_and_column_of_the_store_is_in_its_page(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite3"
+    Store(path).close()
+    page = (Path(__file__).resolve().parent.parent / "docs" / "host.md").read_text().split("## The store")[1]
+    told = {match[1]: match[0] for match in re.findall(r"^(\| `(\w+)` \| .*)$", page, re.MULTILINE)}
+    with sqlite3.connect(path) as db:
+        names = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        for name in set(names) - {"sqlite_sequence"}:
+            assert name in told, f"the table {name} is not in docs/host.md"
+            columns = [row[1] for row in db.execute(f"PRAGMA table_info({name})")]
+            for column in columns[:1] if name == "session" else columns:
+                assert f"`{column}`" in told[name], f"{name}.{column} is not in docs/host.md"

@@ -512,6 +512,8 @@ class Trace:
 
     def raw(self, sample, uptime_s, utc_s, ax, ay, az, gx, gy, gz):
         """Record a sample; `sample` is its number since the boot, from which gaps can be seen."""
+        if not self.raw_left:  # it ended within the burst
+            return
         buf = self._raw
         if self._raw_n and sample != self._raw_next:
             self._write_raw()

@@ -278,3 +278,27 @@ def test_the_base_install_makes_the_page(tmp_path: Path, store: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "w.html").stat().st_size > 20000
     assert HOSTILE not in (tmp_path / "w.html").read_text()
+
+
+def test_a_download_makes_the_digests_so_that_no_report_has_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from walktall_host import digests
+
+    from tests.desk_device import Desk
+    from tests.host_clip import on_socket
+    from tests.made_trace import blocks, plain_walk
+
+    desk = Desk()
+    desk.record(600, start_uptime_s=40)
+    assert desk.handler.trace is not None
+    for raw in blocks(plain_walk(600), boot=1, start_uptime_s=40, number=0).values():
+        desk.handler.trace.add(raw)
+    store = tmp_path / "s.sqlite3"
+    with on_socket(desk) as port:
+        status, out, _ = run(capsys, "download", "--port", port, "--store", store)
+    assert (status, "You can unplug" in out) == (0, True)
+    monkeypatch.setattr(digests.trace, "session_rows", lambda *_: 1 / 0)
+    status, out, err = run(capsys, "report", "--weeks", "4", "--store", store)
+    assert (status, err) == (0, "")
+    assert "1 with a trace" in out

@@ -22,6 +22,7 @@ from tests.fuzz_targets import (
     host_record,
     replies,
     requests,
+    write_seeds,
 )
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -121,7 +122,10 @@ def test_the_host_guided_by_coverage(tmp_path: Path) -> None:
     if importlib.util.find_spec("atheris") is None:
         pytest.skip("atheris is not installed (pip install 'walktall[soak]'): the host is fuzzed at random only")
     seconds = max(5, int(SOAK_GUIDED_S * SCALE))
-    command = [sys.executable, "-m", "tests.fuzz_targets", f"-max_total_time={seconds}", "-max_len=3000", str(tmp_path)]
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    write_seeds(corpus, SEED)
+    command = [sys.executable, "-m", "tests.fuzz_targets", f"-max_total_time={seconds}", "-max_len=3000", str(corpus)]
     done = subprocess.run(
         [*command, f"-seed={SEED}", f"-artifact_prefix={tmp_path}/"], cwd=ROOT, capture_output=True, text=True
     )

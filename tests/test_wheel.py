@@ -158,6 +158,20 @@ def test_walktall_installs_the_firmware_without_a_checkout(wheel: Path, installe
     assert run(installed / "walktall", "install", "--check", tmp_path).returncode == 0
 
 
+def test_the_installed_tool_makes_the_whole_report(installed: Path, tmp_path: Path) -> None:
+    """Templates and style sheet travel in the wheel, and no extra is needed."""
+    from tests.made_pages import full_walk, walk_of
+
+    walk_of(full_walk(), tmp_path)
+    done = run(
+        installed / "walktall", "report", "--store", tmp_path / "one.sqlite3", "--html", tmp_path / "walk.html",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "walk.html").read_text()
+    assert "Pitch over the walk" in text
+    assert "<path d=" in text
+
+
 def test_walktall_sim_names_the_extra_that_is_missing(installed: Path, tmp_path: Path) -> None:
     told = run(installed / "walktall-sim", "--version")
     assert told.returncode == 0, told.stderr

@@ -17,6 +17,8 @@ from typing import Protocol, TypeAlias
 from walktall_sim.clock import Clock
 
 WritableBuffer: TypeAlias = "bytearray | memoryview | array[int]"
+# What a chip fills: bytes, whatever the caller handed to the bus.
+ByteBuffer: TypeAlias = bytearray | memoryview
 ReadableBuffer: TypeAlias = bytes | bytearray | memoryview
 
 # CircuitPython's I2C gives up after a second (facts: "reads raise OSError after up to 1 s").
@@ -39,7 +41,7 @@ class I2cTarget(Protocol):
     def write(self, data: bytes, at_us: int) -> None:
         """Take the bytes of a write transfer that began at ``at_us``."""
 
-    def read_into(self, buf: WritableBuffer, start: int, end: int, at_us: int) -> None:
+    def read_into(self, buf: ByteBuffer, start: int, end: int, at_us: int) -> None:
         """Fill ``buf[start:end]``, the transfer having begun at ``at_us``."""
 
 
@@ -48,10 +50,12 @@ def transfer_us(n_bytes: int) -> int:
     return ((9 * n_bytes + 2) * _HALF_US_PER_BIT + 1) // 2
 
 
-def _bytewise(buffer: WritableBuffer, start: int, end: int) -> tuple[WritableBuffer, int, int]:
+def _bytewise(buffer: WritableBuffer, start: int, end: int) -> tuple[ByteBuffer, int, int]:
     """The same part of a buffer in bytes: CircuitPython counts elements, wider ones in an array."""
-    size = memoryview(buffer).itemsize
-    return (buffer, start, end) if size == 1 else (memoryview(buffer).cast("B"), size * start, size * end)
+    if isinstance(buffer, bytearray):
+        return buffer, start, end
+    view = memoryview(buffer)
+    return (view, start, end) if view.itemsize == 1 else (view.cast("B"), view.itemsize * start, view.itemsize * end)
 
 
 class VirtualI2C:

@@ -27,7 +27,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from walktall_sim.bus import WritableBuffer
+from walktall_sim.bus import ByteBuffer
 from walktall_sim.clock import Clock
 
 FloatArray: TypeAlias = NDArray[np.float64]
@@ -168,7 +168,7 @@ class WakeUp:
         if self._last is not None:
             counts = np.concatenate([self._last[None, :], counts])
         self._last = counts[-1]
-        moved = (np.abs(np.diff(counts, axis=0)) >> 1 > self.threshold).any(axis=0)
+        moved = np.asarray((np.abs(np.diff(counts, axis=0)) >> 1 > self.threshold).any(axis=0))
         return int(moved[0]) << 2 | int(moved[1]) << 1 | int(moved[2]) if len(counts) > 1 else 0
 
 
@@ -574,7 +574,7 @@ class Lsm6ds:
             self.epoch_us = self._clock.now_us
             self._next = 0
 
-    def read_into(self, buf: WritableBuffer, start: int, end: int, at_us: int) -> None:
+    def read_into(self, buf: ByteBuffer, start: int, end: int, at_us: int) -> None:
         """Registers from the pointer on, counting up while IF_INC (12h bit 2) is set, FIFO output rolling over."""
         self.catch_up()
         n = end - start

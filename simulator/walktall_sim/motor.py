@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from walktall_sim.bus import WritableBuffer
+from walktall_sim.bus import ByteBuffer
 from walktall_sim.clock import Clock
 
 
@@ -94,7 +94,7 @@ class Drv2605l:
             self._pointer = (self._pointer + 1) & 0x3F
         self._drive()
 
-    def read_into(self, buf: WritableBuffer, start: int, end: int, at_us: int) -> None:
+    def read_into(self, buf: ByteBuffer, start: int, end: int, at_us: int) -> None:
         """Registers from the pointer on."""
         for i in range(start, end):
             buf[i] = self.registers[self._pointer]

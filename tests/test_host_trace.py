@@ -45,8 +45,10 @@ def test_every_second_comes_back_as_it_was_packed(store: Store) -> None:
     keep(store, block_of(3, seconds, flags=w.B_BEGIN, offset_cdeg=250))
     found = trace.session_rows(store, session_of())
     assert [row.uptime_s for row in found] == [10, 11, 12, 13]
-    assert found[0].pitch_cdeg == (10, 20, 30, 40) and found[0].roll_cdeg == (-10, -20, -30, -40)
-    assert found[1].pitch_cdeg == (5000, -5000, 130, 0)
+    step = w.STEP_CDEG
+    assert found[0].pitch_cdeg == tuple(step * k for k in (1, 2, 3, 4))
+    assert found[0].roll_cdeg == tuple(-step * k for k in (1, 2, 3, 4))
+    assert found[1].pitch_cdeg == (500 * step, -500 * step, 13 * step, 0)
     assert [(row.walking, row.jogging, row.still, row.shaken) for row in found] == [
         (True, False, False, False),
         (True, True, False, False),

@@ -10,7 +10,7 @@ from walktall import rows as w
 
 @dataclass
 class Second:
-    """One second of a walk: tenths of a degree of its four ticks, and what else a row holds."""
+    """One second of a walk: the four ticks in steps of a row, and what else it holds."""
 
     pitch: Sequence[int] = (0, 0, 0, 0)
     roll: Sequence[int] = (0, 0, 0, 0)

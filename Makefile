@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 JOBS ?= auto
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench bench-detector bench-device bench-host bench-sim compiled drive soak venv pictures case docs release clean
+.PHONY: help demo test lint bench bench-detector bench-device battery bench-host bench-sim compiled drive soak venv pictures case docs release clean
 
 help:
 	@echo "make demo      generate a walk, play it through the virtual board, download it, print the report"
@@ -16,6 +16,7 @@ help:
 	@echo "make lint      ruff, mypy"
 	@echo "make bench     how good the detector is on published walks, beside the best"
 	@echo "make bench-device  what the firmware costs: heap, time, beside reading the sensor by Adafruit's driver"
+	@echo "make battery   how long a charge lasts: a model, written to docs/battery.md"
 	@echo "make bench-host  how quick the walker's tool is with five years of walks"
 	@echo "make bench-sim  how fast the simulator is, beside other filters; compiles the chain first"
 	@echo "make compiled  the detection chain compiled by Cython, for the simulator's fast path"
@@ -70,6 +71,11 @@ bench-detector: $(VENV)/.dev
 # Under MicroPython; writes docs/benchmarks/device.md. Ratios are of one run, so that machines agree.
 bench-device: venv
 	@$(BIN)/python -m bench.device
+	@$(BIN)/python -m bench.battery
+
+# How long a cell lasts, by the loop as it is and what it costs; writes docs/battery.md.
+battery: $(VENV)/.dev
+	@$(BIN)/python -m bench.battery
 
 # Ratios are of one run; writes docs/benchmarks/simulator.md.
 bench-sim: compiled

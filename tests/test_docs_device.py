@@ -1,5 +1,6 @@
 """``docs/device.md`` says what the code does."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -26,7 +27,18 @@ def test_every_pattern_stands_there_with_its_times() -> None:
 def test_every_colour_stands_there() -> None:
     names = ("dark", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
     colours = {value for name, value in vars(device).items() if name.startswith("LED_")}
-    assert {names[value] for value in colours} == set(table("What one sees"))
+    rows = table("What one sees")
+    assert {names[value] for value in colours} == set(rows)
+    for value in colours:
+        rhythm = "".join("●" if device.RHYTHMS[value] >> beat & 1 else "·" for beat in range(16))
+        assert rows[names[value]].startswith(f"`{rhythm}` |"), names[value]
+
+
+def test_on_a_single_led_every_state_is_told_apart() -> None:
+    """Whatever beat one begins to look at: no rhythm is another one shifted."""
+    shifted = [{(rhythm >> k | rhythm << 16 - k) & 0xFFFF for k in range(16)} for rhythm in device.RHYTHMS]
+    for one, other in itertools.combinations(shifted, 2):
+        assert not one & other
 
 
 def test_its_numbers_are_the_codes() -> None:

@@ -36,9 +36,9 @@ class Engine:
 
     ``make(settings)`` gives a ``Chain``; ``ready(counts)`` makes a block (n, 6) in the order ax ay az gx gy gz ready
     for ``burst``;
-    ``burst(chain, block, begin, by_tick)`` feeds rows from ``begin`` on, up to the first that closes a second, or a
-    tick with events in the ring (with ``by_tick``: any tick), and returns the next row and what was closed, 0 at the
-    end of the block.
+    ``burst(chain, block, begin, by_tick)`` feeds rows from ``begin`` on, up to the first that closes a tick with events
+    in the ring (with ``by_tick``: any tick) or a second of which there is something to decide, and returns the next
+    row and what was closed, 0 at the end of the block.
     """
 
     name: str
@@ -50,17 +50,14 @@ class Engine:
     rows: int
 
 
-def _ready(counts: NDArray[np.int16]) -> NDArray[np.int16]:
+def _ready(counts: NDArray[np.int16]) -> list[int]:
     """Six counts a sample, end to end, as the FIFO has them: the gyroscope first."""
-    block = np.empty(counts.shape, dtype=np.int16)
-    block[:, :3] = counts[:, 3:]
-    block[:, 3:] = counts[:, :3]
-    return block.reshape(-1)
-
-
-def _ready_list(counts: NDArray[np.int16]) -> list[int]:
-    block: list[int] = _ready(counts).tolist()
+    block: list[int] = counts[:, (3, 4, 5, 0, 1, 2)].reshape(-1).tolist()
     return block
+
+
+def _flat(counts: NDArray[np.int16]) -> NDArray[np.int16]:
+    return np.ascontiguousarray(counts, dtype=np.int16).reshape(-1)
 
 
 def _burst(chain: Any, block: list[int], begin: int, by_tick: bool) -> tuple[int, int]:
@@ -79,7 +76,7 @@ def _burst(chain: Any, block: list[int], begin: int, by_tick: bool) -> tuple[int
 
 def pure(why: str = "asked for") -> Engine:
     """The chain in Python."""
-    return Engine(PURE, why, pure_chain.Chain, _ready_list, _burst, 13 * 256)
+    return Engine(PURE, why, pure_chain.Chain, _ready, _burst, 13 * 256)
 
 
 def _note(folder: Path) -> dict[str, Any] | str:
@@ -117,7 +114,7 @@ def compiled(folder: Path = build.FOLDER) -> Engine | str:
     except ImportError as error:
         return f"the compiled modules cannot be loaded: {error}"
     why = f"Cython {note.get('cython')}"
-    return Engine(COMPILED, why, chain.Chain, _ready, loop.burst, 13 * 1024)
+    return Engine(COMPILED, why, chain.Chain, _flat, loop.burst, 13 * 1024)
 
 
 @functools.cache

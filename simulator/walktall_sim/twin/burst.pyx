@@ -1,20 +1,40 @@
 """Blocks of counts into the compiled chain: no Python object a sample."""
 
 from walktall_sim.twin.chain cimport Chain
+from walktall_sim.twin.session cimport Session
+
+cdef enum:
+    TICK_SAMPLES = 13
+    SECOND = 2
 
 
 def burst(Chain chain, const short[::1] counts, int begin, bint by_tick):
-    """Feed samples ``begin ..`` of ``counts`` (six each, as the FIFO has them) to the chain, up to the first that the
-    caller has to look at: one that closes a second, or a tick with events in the ring (with ``by_tick``: any tick).
+    """Feed samples ``begin ..`` of ``counts`` (six each: ax ay az gx gy gz) to the chain, up to the first that the
+    caller has to look at: a tick with events in the ring (with ``by_tick``: any tick), or a second, unless somebody
+    walks on in an open session, of which there is nothing to decide.
 
     :returns: (samples taken so far, what the last of them closed: 0 only at the end of the block)
     """
+    cdef short[6 * TICK_SAMPLES] room
+    # As the FIFO has them: the gyroscope first.
+    cdef const short[::1] tick = <short[:6 * TICK_SAMPLES]> room
+    cdef Session session = chain.session
+    cdef int n = <int> (counts.shape[0] // 6)
     cdef int at = begin
-    cdef int n = <int>(counts.shape[0] // 6)
+    cdef int i, k, some
     while at < n:
-        at += chain.burst(counts, 6 * at, n - at)
+        some = n - at if n - at < TICK_SAMPLES else TICK_SAMPLES
+        for i in range(some):
+            for k in range(3):
+                room[6 * i + k] = counts[6 * (at + i) + 3 + k]
+                room[6 * i + 3 + k] = counts[6 * (at + i) + k]
+        at += chain.burst(tick, 0, some)
         if chain.closed:
             chain.buzz_request = 0
-            if by_tick or chain.closed & 2 or chain.ring._count:
+            if by_tick or chain.ring._count:
+                return at, chain.closed
+            if chain.closed & SECOND and (
+                not chain.gait.walking or chain.may_doze or not session.open or session.idle_s or session.must_split
+            ):
                 return at, chain.closed
     return n, 0

@@ -975,7 +975,7 @@ class Device:
 
     def _each_second(self, now_ms):
         self._second_n += 1
-        # What may be asked for a while is over then: after 74 h the difference of two readings of the clock turns round.
+        # Over for good: 74 h later the difference of two readings of the clock would turn round.
         if self._may_take_back and not self._bowing and ticks_diff(now_ms, self._calibrated_ms) >= _TAKE_BACK_MS:
             self._may_take_back = False
         if self._buzzed and ticks_diff(now_ms, self._buzzed_ms) >= _WRONG_MS:

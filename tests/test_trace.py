@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from array import array
+from binascii import crc32
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -48,9 +49,9 @@ class Worn:
         self.clock = VirtualClock()
         self.power = flash.PowerSupply()
         drive = flash.QspiDrive if kind == "qspi" else flash.Rp2040Drive
-        self.drive = drive(blocks // 8 + 8, self.power, self.clock)
+        self.drive = drive(blocks // 8 + 10, self.power, self.clock)
         self.files = flash.VirtualDrive(self.drive, 8)
-        self.files.create(PATH, blocks * 512, skew_blocks=skew)
+        self.files.create(PATH, (blocks + 16) * 512, skew_blocks=skew)
         self.seed = seed
         self.chance = random.Random(seed)
         self.written: dict[int, bytes] = {}
@@ -128,12 +129,9 @@ class Worn:
         """Of these, what a host accepts: blocks whose CRC is right."""
         found = {}
         for number, raw in self.readable().items():
-            try:
-                block = retrace.read(raw)
-            except retrace.BadBlock:
-                continue
-            assert block.number == number
-            found[number] = raw
+            if crc32(raw[: rows.CRC_AT]) == int.from_bytes(raw[rows.CRC_AT :], "little"):
+                assert int.from_bytes(raw[rows.H_NUMBER : rows.H_NUMBER + 4], "little") == number
+                found[number] = raw
         return found
 
     def sector(self, number: int) -> int:
@@ -258,9 +256,12 @@ def test_garbage_in_a_new_file_is_no_ring_and_is_overwritten(kind: Kind) -> None
     worn.drive.flash.memory[first * 512 : (first + n) * 512] = random.Random(3).randbytes(n * 512)
     for k in range(first, first + n, 3):  # blocks that look erased and are not
         worn.drive.flash.memory[k * 512 : k * 512 + 4] = b"\xff\xff\xff\xff"
+    ends = [bytes(worn.drive.flash.memory[at : at + 4096]) for at in (first * 512, (first + n) * 512 - 4096)]
     assert worn.boot() == NOTHING
     worn.begin()
     worn.wear_blocks(2 * BLOCKS)
+    # A sector at either end is left alone: other files may share it.
+    assert ends == [bytes(worn.drive.flash.memory[at : at + 4096]) for at in (first * 512, (first + n) * 512 - 4096)]
     assert len(worn.believed()) >= BLOCKS - 24
     assert worn.believed().items() <= worn.written.items()
 
@@ -292,7 +293,7 @@ def check_after(worn: Worn, before: dict[int, bytes], cut_at: int) -> None:
     # It goes on, and nothing that it writes is lost.
     worn.begin(2)
     at = worn.trace.next_block
-    worn.wear_blocks(20)
+    worn.wear_blocks(6)
     there = worn.believed()
     assert set(range(at, worn.trace.next_block)) <= set(there)
     assert there.items() <= worn.written.items()
@@ -311,7 +312,7 @@ TORN: tuple[tuple[flash.Torn, int], ...] = (
 def cuts(kind: Kind, seed: int) -> Iterator[tuple[int, int, flash.Torn, int, int]]:
     """(blocks before, operation, torn, offset, skew): the first pass, around the turn, and after it."""
     chance = random.Random(seed)
-    for blocks in (1, 2, 15, 60, 111, 112, 113, 119, 120, 121, 127, 128, 129, 135, 136, 137, 200, 300):
+    for blocks in (1, 15, 112, 119, 120, 127, 128, 136, 200):
         for operation in range(1, 40 if kind == "qspi" else 7):
             torn, offset = TORN[chance.randrange(len(TORN))]
             yield blocks, operation, torn, chance.choice((offset, chance.randrange(4096))), (0, 3, 6)[blocks % 3]
@@ -324,7 +325,7 @@ def test_a_cut_at_any_operation_takes_no_more_than_it_may(kind: Kind, request: p
     tried = 0
     for seed in range(200 if soak else 1):
         for blocks, operation, torn, offset, skew in cuts(kind, seed):
-            if not soak and (operation + blocks) % 8:
+            if not soak and (operation + blocks) % (9 if kind == "qspi" else 2):
                 continue
             worn = Worn(kind, skew=skew, seed=blocks)
             if (blocks, skew) not in images:
@@ -354,7 +355,7 @@ def test_a_cut_at_any_operation_takes_no_more_than_it_may(kind: Kind, request: p
                 except AssertionError as fault:
                     raise AssertionError(f"{kind} {blocks=} {operation=} {torn=} {offset=} {skew=} {seed=}") from fault
     print(tried, "cuts")
-    assert tried >= (60 if kind == "qspi" else 10)
+    assert tried >= (30 if kind == "qspi" else 10)
 
 
 def recover(worn: Worn) -> None:
@@ -381,7 +382,7 @@ def test_a_second_cut_while_it_recovers_loses_nothing_more(skew: int, request: p
     erases = [k for k, (_, kind, _, _) in enumerate(log) if kind == "erase"]
     assert erases
     tried = 0
-    for operation in range(erases[0] + 1 - first, len(log) + 1 - first, 1 if soak else 4):
+    for operation in range(erases[0] + 1 - first, len(log) + 1 - first, 1 if soak else 8):
         made.restore(image)
         made.power.log = None
         made.boot()

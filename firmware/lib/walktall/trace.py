@@ -79,7 +79,8 @@ class Trace:
         self.fault = True
         if file is not None:
             try:
-                self.capacity = file.seek(0, 2) // (_BLOCK * 16) * 16
+                # A sector at either end is left alone: other files may lie in it.
+                self.capacity = (file.seek(0, 2) // (_BLOCK * 16) - 1) * 16
                 self.fault = self.capacity < 4 * _HOLE
             except OSError:
                 pass
@@ -127,7 +128,7 @@ class Trace:
     def _place(self, number):
         parts = self._parts
         part = self.capacity // parts
-        return number % parts * part + number // parts % part
+        return _SECTOR + number % parts * part + number // parts % part
 
     @property
     def first_block(self):
@@ -199,7 +200,7 @@ class Trace:
             newest = -1
             part = self.capacity // self._parts
             for k in range(self._parts):
-                number = self._newest(k * part, (k + 1) * part)
+                number = self._newest(_SECTOR + k * part, _SECTOR + (k + 1) * part)
                 if number > newest:
                     newest = number
             if newest < 0:
@@ -365,10 +366,8 @@ class Trace:
         if self._ring_start and ahead < end:
             self._blank_to = ahead
             self._wiped_from = end
-            self.wiping = (
-                self._read(self._place(ahead)) != -2
-                or (ahead + _HOLE < end
-                and self._read(self._place(ahead + _HOLE)) != -2)
+            self.wiping = self._read(self._place(ahead)) != -2 or (
+                ahead + _HOLE < end and self._read(self._place(ahead + _HOLE)) != -2
             )
 
     def _blank(self, to):

@@ -4,7 +4,7 @@ from walktall import events, limits, rows, trace
 from walktall.chain import Chain
 
 chance = Chance(43)
-BLOCKS = 128
+BLOCKS = 144
 
 
 class File(parts_.File):

@@ -26,7 +26,7 @@ def measure(tagged):
         NoPort(),
         clock.ticks_ms,
         random_bytes=some_bytes,
-        trace_file=File(128),
+        trace_file=File(144),
     )
     device.poll()
     device.chain.set_upright(0, 8197, 0, 0, 0, 0, 90)

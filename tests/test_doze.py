@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -166,10 +167,12 @@ def people(root: Path) -> list[tuple[str, str]]:
     return [(kit, name) for kit in sorted(persons.WALKING) for name in persons.names(root, kit)]
 
 
-def test_real_walks_are_noticed_at_most_three_seconds_later_than_without_dozing() -> None:
+def test_real_walks_are_noticed_at_most_three_seconds_later_than_without_dozing(seed: int) -> None:
     root = recordings()
     worst = 0.0
-    for kit, name in people(root):
+    # Every third person, from another one on each time that the seed is another; all of them in `make soak`.
+    who = people(root) if os.environ.get("WALKTALL_SOAK") else people(root)[seed % 3 :: 3]
+    for kit, name in who:
         chosen = persons.mounting_of(root, kit)
         walking, quiet = persons.cut(persons._trials(root / kit / f"{name}.csv.gz"), kit, persons.WALKING[kit])
         if quiet is None or not any(len(piece) >= 3 * join.RATE_HZ for piece in walking):
@@ -188,7 +191,8 @@ def test_real_walks_are_noticed_at_most_three_seconds_later_than_without_dozing(
         worst = max(worst, late - plain)
         assert late - plain <= LATE_S, f"{kit} {name}: {late - plain:.2f} s"
         assert clip.honest()
-    print(f"latest: {worst:.2f} s")
+    print(f"latest: {worst:.2f} s of {len(who)} people")
+    assert len(who) >= 5
 
 
 def test_the_wake_up_function_sees_every_second_of_real_walking() -> None:

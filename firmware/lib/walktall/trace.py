@@ -448,6 +448,7 @@ class Trace:
     def write_nothing(self):
         """From now on it is as on a drive that the computer owns."""
         self._writable = False
+        self.rows.take(0)
 
     def _ahead(self):
         """Keep blank blocks ahead; the rows' buffer is used."""

@@ -113,6 +113,7 @@ def ratios(lines: list[str]) -> dict[str, float]:
         "poll still": least["poll_still"] - least["poll_clock"] - burst_bus,
         "second": least["second"] - least["reading_bus"],  # it too has two transfers
         "label": least["label"],
+        "doze": least["doze_second"],
     }
     return {name: us / reading for name, us in parts.items()}
 
@@ -312,9 +313,11 @@ def page(costs: Costs, rounds: int) -> str:
         f"| once a second: checks, session | {times['second']:.1f} |",
         f"| a label, at a buzz | {times['label']:.0f} |",
         "",
-        "Reading at 52 Hz would cost 52 readings a second; the whole device takes "
-        f"{4 * times['poll'] + times['second']:.0f} of them in a second of walking, "
-        f"{4 * times['poll still'] + times['second']:.0f} in one of standing or sitting at the full rate.",
+        f"Reading at 52 Hz would cost 52 readings a second. The whole device takes "
+        f"{4 * times['poll'] + times['second']:.0f} of them in a second of walking,",
+        f"{4 * times['poll still'] + times['second']:.0f} in one of standing or sitting in the first minute, and "
+        f"{times['doze']:.1f} when nobody has walked for a minute and the",
+        "sensor waits for motion by itself (transfers, of which there is one a second, included).",
         "",
         "## Heap",
         "",

@@ -27,6 +27,7 @@ N_BURSTS = 400  # 100 s: standing, walking, a lean that buzzes, walking
 N_READINGS = 600
 N_SECONDS = 60
 N_LABELS = 3
+N_DOZED = 20
 usage = js.process.cpuUsage
 
 
@@ -80,6 +81,7 @@ class ReadyBus:
         elif register == 0x3A:
             into[in_start:in_end] = level
         else:
+            self.registers[0x28] = self.registers[0x28] + 1 & 0xFF  # an accelerometer's values never stand still
             into[in_start:in_end] = self.registers[register : register + in_end - in_start]
 
 
@@ -217,6 +219,20 @@ clip.poll()
 clip.chain.set_upright(0, 8197, 0, 0, 0, 0, 90)
 
 
+naps = Clock(1000)
+nap_bus = ReadyBus()
+nap_bus.begin = nap_bus.next = STILL_FROM
+nap_bus.end = STILL_TO
+napper = Device(
+    Imu(lambda: nap_bus, sleep=no_sleep), Motor(), (Bank(), Bank()), NoPort(), naps.ticks_ms, random_bytes=some_bytes
+)
+napper.poll()
+napper.chain.set_upright(0, 8197, 0, 0, 0, 0, 90)
+while not napper._dozing and napper.uptime_s() < 300:
+    naps.advance(napper.wait_ms() or 1)
+    napper.poll()
+
+
 def turns(begin, end):
     """Microseconds of a turn of the device with a burst of 13 samples, from `begin` to `end` of the walk, again and
     again. Turns while the motor runs are not counted."""
@@ -254,6 +270,16 @@ def poll_clock():
     return total / 200
 
 
+def doze_second():
+    """A second in which nobody walks and the sensor waits for motion by itself, turns and all."""
+    end_s = napper.uptime_s() + N_DOZED
+    begin = now_us()
+    while napper.uptime_s() < end_s:
+        naps.advance(napper.wait_ms() or 1)
+        napper.poll()
+    return (now_us() - begin) / N_DOZED
+
+
 def second():
     """What the device and the session do once a second."""
     session = clip.session
@@ -276,6 +302,7 @@ PARTS = (
     poll,
     poll_still,
     poll_clock,
+    doze_second,
     second,
     label,
 )

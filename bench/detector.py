@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RECORDINGS = ROOT.parent / "shared" / "recordings"
 OUT = ROOT / "docs" / "benchmarks"
 # What the figures depend on: their digest stands in the page, and a test tells when the page is stale.
-SIGNAL = ("fixmath", "tilt", "gait", "detector", "chain", "calibrate")
+SIGNAL = ("fixmath", "events", "tilt", "gait", "motion", "coach", "detector", "chain", "calibrate")
 CLOSED_DEG = (15.0, 20.0, 30.0)
 _STRAIN_PLANS = turns.plans((10.0, 14.0, 15.0, 20.0, 30.0), (15.0,), (1.0, 15.0))
 _CLOSED_PLANS = turns.plans(CLOSED_DEG, (40.0,))

@@ -224,7 +224,7 @@ class Trace:
 
         Numbers rise from `low` up to the newest; behind it lie the ring's blank blocks and older ones.
         """
-        first = self._first(low, high)
+        first = self._first(low, high, True)
         if first < 0:
             # Nothing at the beginning: the ring has just come round, or is new.
             for place in range(high - 1, high - _SPAN, -1):
@@ -244,15 +244,18 @@ class Trace:
                 high = middle
         return newest
 
-    def _first(self, place, end):
-        """Number of the first block from `place` on that can be read; -1: none within reach."""
+    def _first(self, place, end, every=False):
+        """Number of the first block from `place` on that can be read; -1: none within reach.
+
+        :param every: look at each place, for a cut may have kept a ring from beginning at the first one
+        """
         if end > place + _SPAN:
             end = place + _SPAN
         while place < end:
             number = self._read(place)
             if number >= 0:
                 return number
-            if number == -2 and place + _HOLE < end and self._read(place + _HOLE) == -2:
+            if number == -2 and not every and place + _HOLE < end and self._read(place + _HOLE) == -2:
                 return -1  # never written
             place += 1
         return -1

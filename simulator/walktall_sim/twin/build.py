@@ -39,8 +39,8 @@ BUILT = "built.json"
 FLAGS = ["-fwrapv", "-g0", "-fno-semantic-interposition", "-Wno-unused-function", "-Wno-stringop-overflow"]
 
 
-# Views count who holds them by locked instructions, a tenth of a sample's time. The GIL is held throughout, so plain ones
-# will do.
+# Views count who holds them by locked instructions, a tenth of a sample's time. The GIL is held throughout, so
+# plain ones will do.
 VIEWS = """\
 #ifndef __cplusplus
 #include <stdatomic.h>

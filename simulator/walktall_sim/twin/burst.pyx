@@ -21,13 +21,18 @@ def burst(Chain chain, const short[::1] counts, int begin, bint by_tick):
     cdef Session session = chain.session
     cdef int n = <int> (counts.shape[0] // 6)
     cdef int at = begin
-    cdef int i, k, some
+    cdef int i, some
+    cdef const short *row
     while at < n:
         some = n - at if n - at < TICK_SAMPLES else TICK_SAMPLES
-        for i in range(some):
-            for k in range(3):
-                room[6 * i + k] = counts[6 * (at + i) + 3 + k]
-                room[6 * i + 3 + k] = counts[6 * (at + i) + k]
+        row = &counts[6 * at]
+        for i in range(0, 6 * some, 6):
+            room[i] = row[i + 3]
+            room[i + 1] = row[i + 4]
+            room[i + 2] = row[i + 5]
+            room[i + 3] = row[i]
+            room[i + 4] = row[i + 1]
+            room[i + 5] = row[i + 2]
         at += chain.burst(tick, 0, some)
         if chain.closed:
             chain.buzz_request = 0

@@ -45,8 +45,8 @@ cdef class Chain:
     cpdef int judge(self, int pitch_cdeg, int roll_cdeg, int state, int cadence_spm) except? -1
     cpdef void _mark(self, int code, int value, int fault=*, int label=*) except *
     cpdef void _put(self, int code, int fault, int label, int value) except *
-    cpdef void _tell(self) except *
-    cpdef void _tell_fault(self, Fault fault, int label) except *
+    cpdef int _tell(self) except -1
+    cpdef int _tell_fault(self, Fault fault, int label) except -1
     cpdef void _ask(self, int pattern) except *
     cpdef void shake(self, int n_samples) except *
     cpdef void missed(self, int n_samples) except *

@@ -18,4 +18,4 @@ cdef class Coach:
     cpdef void set_day(self, int day) except *
     cpdef void seed(self, int number) except *
     cpdef int give(self) except? -1
-    cpdef void tick(self, int walking, int still) except *
+    cpdef int tick(self, int walking, int still) except -1

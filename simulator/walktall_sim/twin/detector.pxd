@@ -53,7 +53,7 @@ cdef class Detector:
     cpdef int _margin(self, int angle) except? -1
     cpdef void _slip(self) except *
     cpdef void _watch_for_slip(self, int turn) except *
-    cpdef void _watch_for_table(self, int walks) except *
+    cpdef int _watch_for_table(self, int walks) except -1
     cpdef void _learn_offset(self) except *
     cpdef void _rezero(self) except *
     @cython.locals(d=cython.int)

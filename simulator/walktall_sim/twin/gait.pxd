@@ -8,8 +8,8 @@ from walktall_sim.twin.fixmath cimport log2_q8
 # The built-in ones would make an object of each element.
 cdef inline int max(short[::1] values) except? -1:
     cdef int found = values[0]
-    cdef Py_ssize_t i
-    for i in range(1, values.shape[0]):
+    cdef size_t i
+    for i in range(1, <size_t> values.shape[0]):
         if values[i] > found:
             found = values[i]
     return found
@@ -17,8 +17,8 @@ cdef inline int max(short[::1] values) except? -1:
 
 cdef inline int min(short[::1] values) except? -1:
     cdef int found = values[0]
-    cdef Py_ssize_t i
-    for i in range(1, values.shape[0]):
+    cdef size_t i
+    for i in range(1, <size_t> values.shape[0]):
         if values[i] < found:
             found = values[i]
     return found
@@ -40,9 +40,9 @@ cdef class Gait:
     cpdef void bridge(self) except *
     cpdef void candidate(self, int rise) except *
     cpdef void _pace(self) except *
-    cpdef void _forget_old_steps(self) except *
+    cpdef int _forget_old_steps(self) except -1
     cpdef void _commit(self) except *
     cpdef int _variance(self, int q, int x, int y, int z, int ticks) except? -1
     cpdef bint _stopped(self) except -1
     cpdef void tick(self) except *
-    cpdef void _judge(self) except *
+    cpdef int _judge(self) except -1

@@ -14,7 +14,7 @@ cdef class Tilt:
     cpdef void restart(self) except *
     cpdef void seed(self, int ax, int ay, int az) except *
     cpdef void _renormalise(self) except *
-    cpdef void grow(self, int ax, int ay, int az, int use_accel) except *
-    cpdef void tick(self) except *
-    cpdef void drop_tick(self) except *
+    cpdef int grow(self, int ax, int ay, int az, int use_accel) except -1
+    cpdef int tick(self) except -1
+    cpdef int drop_tick(self) except -1
     cpdef void loosen(self, int shift) except *

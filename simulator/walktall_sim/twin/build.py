@@ -267,6 +267,7 @@ def build(
         cythonize = _module("Cython.Build").cythonize
         setuptools = _module("setuptools")
         BaseError: type[Exception] = _module("setuptools.errors").BaseError
+        CompileError: type[Exception] = _module("Cython.Compiler.Errors").CompileError
     except ImportError as error:
         raise BuildError(f"{error.name} is not installed: pip install 'walktall[compile]'") from None
     names = [*MODULES, *shared(firmware)]
@@ -312,6 +313,8 @@ def build(
             command.parallel = os.cpu_count() or 1
             command.ensure_finalized()
             command.run()
+        except CompileError as error:
+            raise BuildError(f"Cython failed: {error} (--verbose says where)") from None
         except (BaseError, OSError) as error:
             raise BuildError(f"the C compiler failed: {error}") from None
         finally:

@@ -18,7 +18,7 @@ cdef class Calibrator:
     cpdef void _clear(self) except *
     cpdef void begin(self) except *
     cpdef void cancel(self) except *
-    cpdef void step(self, int ax, int ay, int az, int wx, int wy, int wz) except? -1
+    cpdef int step(self, int ax, int ay, int az, int wx, int wy, int wz) except? -1
 
 
 @cython.final
@@ -34,4 +34,4 @@ cdef class BiasTracker:
     cdef public int _n, _x, _y, _z, _fx, _fy, _fz, _ix, _iy, _iz, updates
 
     cpdef void in_motion(self, Tilt tilt, int ex, int ey, int ez) except *
-    cpdef int step(self, Tilt tilt, int var1) except *
+    cpdef void step(self, Tilt tilt, int var1) except *

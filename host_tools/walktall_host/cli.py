@@ -28,6 +28,7 @@ from . import (
     live,
     names,
     preferences,
+    rawing,
     reporting,
     selftest,
     whatif,
@@ -507,6 +508,7 @@ app.command()(configure.clock)
 app.command()(configure.calibrate)
 app.command("selftest")(selftest.command)
 app.command("live")(live.command)
+app.command("raw")(rawing.command)
 app.command("install")(install.command)
 app.command("export")(export.command)
 app.command("explain")(explain.command)

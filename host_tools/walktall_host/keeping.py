@@ -119,6 +119,24 @@ def copy_to(store: Store, path: Path, force: bool = False) -> int:
     return held
 
 
+def write_whole(path: Path, data: bytes, force: bool = False) -> None:
+    """A file with these bytes, there whole or not at all.
+
+    :raises BadInput: something bears that name, or it cannot be written
+    """
+    if path.is_dir():
+        raise BadInput(f"{path} is a folder: name a file in it")
+    if path.exists() and not force:
+        raise BadInput(f"{path} is there already: --force replaces it")
+    with _beside(path) as part:
+        _new_private(part)
+        try:
+            part.write_bytes(data)
+            os.replace(part, path)
+        except OSError as fault:
+            raise BadInput(f"{path} cannot be written: {fault.strerror or fault}") from fault
+
+
 def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to.")],
     store: StorePath = None,

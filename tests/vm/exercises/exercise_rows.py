@@ -53,7 +53,7 @@ for case in range(60):
     for k in range(len(values)):
         if chance.below(2):
             values[k] = chance.between(-(1 << 27), 1 << 27) >> chance.below(27)
-    values[0] = (0, 2147483647, -2147483647, 64, -64)[case % 5]
+    values[0] = (0, 1073741823, -1073741823, 64, -64)[case % 5]
     first = chance.below(2) if len(values) > 1 else 0
     end = rows.pack_ints(buf, 7, values, len(values) - first, 512, first)
     back = array("i", [9] * len(values))

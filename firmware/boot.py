@@ -39,7 +39,20 @@ def _maintenance_asked():
     return Retained(alarm.sleep_memory).take_maintenance()
 
 
+def _no_keyboard():
+    """Neither keyboard nor MIDI: the clip is none, no computer shall ask, and their endpoints are free."""
+    import usb_hid
+    import usb_midi
+
+    usb_hid.disable()
+    usb_midi.disable()
+
+
 def main():
+    try:
+        _no_keyboard()
+    except (ImportError, RuntimeError):
+        pass
     usb_cdc.enable(console=True, data=True)
     # Both are looked at: a flag left over must not wait for the boot after this one.
     asked = _maintenance_asked()

@@ -149,11 +149,15 @@ def _make_motor(profile):
         own = profile.imu_sda == "IMU_SDA"
         sda = "SDA" if own else profile.imu_sda
         scl = "SCL" if own else profile.imu_scl
-        bus = busio.I2C(boards.pin(board, scl), boards.pin(board, sda), frequency=400000)
-        if own:
-            return hw_motor.HapticMotor(adafruit_drv2605.DRV2605(bus)), None
-        shared = _SharedBus(bus)
-        return hw_motor.HapticMotor(adafruit_drv2605.DRV2605(shared)), shared
+        bus = None
+        try:
+            bus = busio.I2C(boards.pin(board, scl), boards.pin(board, sda), frequency=400000)
+            shared = bus if own else _SharedBus(bus)
+            return hw_motor.HapticMotor(adafruit_drv2605.DRV2605(shared)), None if own else shared
+        except (OSError, RuntimeError, ValueError):
+            # No such chip, or no pull-ups: the walk goes on without it, `info` tells, and the sensor opens the bus.
+            if bus is not None:
+                bus.deinit()
     return hw_motor.NoMotor(), None
 
 
@@ -303,24 +307,52 @@ def _sleep_memory():
         return None
 
 
-class _Watchdog:
-    """Armed when worn; on nRF it cannot be switched off again, so never in maintenance or while a computer is there."""
+# What the watchdog's calls may raise on one port or the other: none of it may stop a walk.
+_ODD = (OSError, RuntimeError, ValueError, TypeError, NotImplementedError)
+# Resets that stop a watchdog: power, brown-out, pin, its own. A software reset does not on nRF (Nordic, nRF52840 PS).
+_STOPS_WATCHDOG = (1, 2, 5, 6)
 
-    def __init__(self, allowed):
-        self._timer = microcontroller.watchdog if allowed else None
-        self._armed = False
+
+class _Watchdog:
+    """Armed when worn, never in maintenance or while a computer is there: on nRF it cannot be switched off again.
+
+    One that still runs from before a software reset is taken over at once, and fed whatever else holds: else it would
+    reset the board in the middle of an install.
+    """
+
+    def __init__(self, retained):
+        self._retained = retained
+        self.armed = False
+        self.allowed = False
+        if _reset_reason() in _STOPS_WATCHDOG:
+            retained.note_watchdog(False)
+        elif retained.watchdog:
+            self._arm()
+
+    def _arm(self):
+        from watchdog import WatchDogMode
+
+        self.armed = True
+        try:
+            microcontroller.watchdog.timeout = _WATCHDOG_S
+            microcontroller.watchdog.mode = WatchDogMode.RESET
+        except _ODD:
+            pass  # it runs already, and can only be fed
+        self._retained.note_watchdog(True)
+
+    def keep(self):
+        """Feed it, if it runs."""
+        if self.armed:
+            try:
+                microcontroller.watchdog.feed()
+            except _ODD:
+                pass
 
     def feed(self):
-        if self._timer is None:
-            return
-        if self._armed:
-            self._timer.feed()
-        elif not supervisor.runtime.usb_connected:
-            from watchdog import WatchDogMode
-
-            self._timer.timeout = _WATCHDOG_S
-            self._timer.mode = WatchDogMode.RESET
-            self._armed = True
+        """Feed it; arm it first where that may be."""
+        if not self.armed and self.allowed and not supervisor.runtime.usb_connected:
+            self._arm()
+        self.keep()
 
 
 def _pause(seconds, watchdog):
@@ -331,11 +363,18 @@ def _pause(seconds, watchdog):
         time.sleep(0.5)
 
 
-def _make_device(profile, motor, imu, retained, maintenance):
+def _make_device(profile, motor, imu, retained, maintenance, watchdog):
+    # One by one: reading and compiling all of them takes longer than a watchdog that still runs would wait.
+    for name in ("slots", "frames", "limits", "session", "gait", "detector", "chain", "journal", "trace", "link"):
+        __import__("walktall." + name)
+        watchdog.keep()
     from walktall.device import Device
 
+    watchdog.keep()
     button = _input(profile.button_pin)
     told = ""
+    if profile.motor == "drv2605" and motor.missing:
+        told = "motor missing"
     if retained.error:
         told = "last run: " + retained.error
     elif profile.refused:
@@ -425,7 +464,7 @@ def _stop(motor):
 def main():
     supervisor.runtime.autoreload = False
     retained = Retained(_sleep_memory())
-    watchdog = _Watchdog(False)
+    watchdog = _Watchdog(retained)
     motor = None
     try:
         profile = boards.select(board.board_id, os.getenv)
@@ -433,11 +472,13 @@ def main():
             print("Walktall does not know the board", board.board_id)
             return
         maintenance = _computer_owns_the_drive()
-        watchdog = _Watchdog(not maintenance)
         motor, shared = _make_motor(profile)
         imu = _make_imu(profile, shared)
+        watchdog.keep()
         _meet_sensor(imu)
-        device = _make_device(profile, motor, imu, retained, maintenance)
+        watchdog.keep()
+        device = _make_device(profile, motor, imu, retained, maintenance, watchdog)
+        watchdog.allowed = not maintenance
         _forget_boards()
         _run(device, retained, watchdog)
         device.end_session(0, False, True)
@@ -450,6 +491,8 @@ def main():
         retained.note_crash(fault)
         print("Walktall stopped:", type(fault).__name__, fault)
         _pause(_CRASH_LOOP_S if retained.crash_loop else _RESTART_S, watchdog)
+        if watchdog.armed:
+            microcontroller.reset()  # a reload would have to stop the watchdog, which cannot be done on nRF
         supervisor.reload()
     finally:
         _stop(motor)  # Ctrl-C of a developer, too

@@ -76,6 +76,8 @@ class Desk:
         self.later: list[tuple[float, Callable[[], None]]] = []
         self.well_s = 600
         self.safe_mode = "NONE"
+        self.reset_reason = "POWER_ON"
+        self.watchdog_fault: Exception | None = None  # what setting its mode raises
         self.fed_s: list[float] = []
         self.watchdog_mode: Any = None
         self.files_written: list[str] = []
@@ -198,6 +200,8 @@ class Desk:
 
             @mode.setter
             def mode(self, mode: Any) -> None:
+                if desk.watchdog_fault is not None:
+                    raise desk.watchdog_fault
                 desk.watchdog_mode = mode
                 desk.fed_s.append(desk.clock.now_us / 1e6)
 
@@ -257,6 +261,8 @@ class Desk:
             "nvm": {"ByteArray": ByteArray},
             "supervisor": {"Runtime": Runtime, "reload": reload, "ticks_ms": desk.clock.ticks_ms},
             "usb_cdc": {"Serial": Serial, "enable": lambda **how: desk.calls.append(("usb_cdc.enable", how))},
+            "usb_hid": {"disable": lambda: desk.calls.append(("usb_hid.disable", ()))},
+            "usb_midi": {"disable": lambda: desk.calls.append(("usb_midi.disable", ()))},
             "storage": {"remount": remount, "getmount": lambda path: VfsFat()},
             "rtc": {"RTC": RTC},
             "microcontroller": {"reset": reset},
@@ -271,7 +277,7 @@ class Desk:
         chip = made["microcontroller"]
         chip.nvm = made["nvm"].ByteArray()
         chip.watchdog = made["watchdog"].WatchDogTimer()
-        chip.cpu.reset_reason = chip.ResetReason.POWER_ON
+        chip.cpu.reset_reason = getattr(chip.ResetReason, self.reset_reason)
         made["usb_cdc"].data = made["usb_cdc"].Serial()
         runtime = made["supervisor"].runtime
         runtime.safe_mode_reason = getattr(made["supervisor"].SafeModeReason, self.safe_mode)
@@ -459,6 +465,98 @@ def test_the_watchdog_sleeps_with_a_computer_and_in_maintenance(desk: Callable[.
     assert one.watchdog_mode is None
 
 
+@pytest.mark.parametrize("reason", ["SOFTWARE", "UNKNOWN"])
+def test_a_watchdog_that_a_software_reset_did_not_stop_is_fed_from_the_first_moment_on(
+    desk: Callable[..., Desk], reason: str
+) -> None:
+    """Worn, then plugged in, then asked for maintenance: on nRF the watchdog runs on through the install."""
+    one = desk()
+    one.work(5)
+    assert Retained(one.memory).watchdog
+    one.fed_s.clear()
+    one.usb = one.readonly = True
+    one.reset_reason = reason
+    began_s = one.clock.now_us / 1e6
+    one.work(30)
+    pauses = [b - a for a, b in itertools.pairwise([began_s, *one.fed_s])]
+    assert len(one.fed_s) > 20
+    assert max(pauses) < one.modules["microcontroller"].watchdog.timeout / 2
+
+
+@pytest.mark.parametrize("reason", ["POWER_ON", "BROWNOUT", "RESET_PIN", "WATCHDOG"])
+def test_a_reset_that_stops_the_watchdog_is_known_for_one(desk: Callable[..., Desk], reason: str) -> None:
+    one = desk()
+    one.work(5)
+    one.fed_s.clear()
+    one.watchdog_mode = None
+    one.usb = one.readonly = True
+    one.reset_reason = reason
+    one.work(10)
+    assert one.watchdog_mode is None
+    assert one.fed_s == []
+    assert not Retained(one.memory).watchdog
+
+
+@pytest.mark.parametrize("fault", [OSError(1), TypeError("cannot be changed"), RuntimeError()])
+def test_a_watchdog_that_cannot_be_set_again_is_still_fed(desk: Callable[..., Desk], fault: Exception) -> None:
+    one = desk()
+    one.watchdog_fault = fault
+    assert isinstance(one.work(10), Enough)
+    assert len(one.fed_s) > 10
+    assert not Retained(one.memory).crashes
+
+
+@pytest.mark.parametrize("board_id", [XIAO, PICO])
+def test_a_driver_chip_of_the_motor_that_is_missing_costs_the_buzzes_alone(
+    desk: Callable[..., Desk], board_id: str
+) -> None:
+    one = desk(board_id)
+    one.env["WALKTALL_MOTOR"] = "drv2605"
+    one.port.host.open()
+    one.port.host.write(wire.encode(wire.HELLO, 1))
+    assert isinstance(one.work(10), Enough)
+    assert b"motor missing" in bytes(one.port._to_host)
+    assert one.bus.n_transfers > 4 * 5
+    assert not Retained(one.memory).crashes
+
+
+def test_a_line_of_settings_toml_that_cannot_be_read_is_refused_and_told(desk: Callable[..., Desk]) -> None:
+    one = desk()
+
+    class Unreadable(dict[str, Any]):
+        def get(self, key: str, default: Any = None) -> Any:
+            if key == "WALKTALL_LED_ACTIVE_LOW":
+                raise ValueError("Invalid TOML")
+            return default
+
+    one.env = Unreadable()
+    one.run("boot.py")
+    assert one.count("remount") == 1
+    one.port.host.open()
+    one.port.host.write(wire.encode(wire.HELLO, 1))
+    assert isinstance(one.work(5), Enough)
+    assert b"settings.toml: LED_ACTI" in bytes(one.port._to_host)
+
+
+def test_the_clip_is_no_keyboard(desk: Callable[..., Desk]) -> None:
+    one = desk()
+    one.run("boot.py")
+    names = [name for name, _ in one.calls]
+    assert names.index("usb_hid.disable") < names.index("usb_cdc.enable")
+    assert "usb_midi.disable" in names
+
+
+def test_of_the_batterys_conversions_the_greatest_counts() -> None:
+    from walktall.hw.power import Power
+
+    values = iter([20000, 24000, 25000, 25000])
+
+    class Slow:
+        value = property(lambda self: next(values))
+
+    assert Power(Slow(), 151, 51, 3300).battery_mv == ((25000 * 3300) >> 16) * 151 // 51
+
+
 def test_in_maintenance_nothing_is_written_to_the_drive(desk: Callable[..., Desk]) -> None:
     one = desk(PICO)
     one.readonly = True
@@ -482,7 +580,7 @@ def test_an_exception_stops_the_motor_is_kept_and_the_program_starts_anew_in_sec
     one = desk()
     _break_turns(monkeypatch)
     began_us = one.clock.now_us
-    assert isinstance(one.work(60), Reload)
+    assert isinstance(one.work(60), Reset)  # armed: a reload could not stop the watchdog
     assert (one.clock.now_us - began_us) / 1e6 < 10
     assert one.duties[-1] == 0
     assert Retained(one.memory).crashes == 1
@@ -497,10 +595,10 @@ def test_a_crash_loop_slows_down_and_stops_writing(desk: Callable[..., Desk], mo
     one.work(5)
     _break_turns(monkeypatch)
     for _ in range(CRASHES_MAX):
-        assert isinstance(one.work(100), Reload)
+        assert isinstance(one.work(100), Reset)
     writes = one.nvm_writes
     began_us = one.clock.now_us
-    assert isinstance(one.work(100), Reload)
+    assert isinstance(one.work(100), Reset)
     assert (one.clock.now_us - began_us) / 1e6 >= 60
     pauses = [b - a for a, b in itertools.pairwise(one.fed_s)]
     assert max(pauses) < one.modules["microcontroller"].watchdog.timeout  # the long pause is fed

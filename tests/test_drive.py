@@ -30,7 +30,8 @@ BUILT_IN = {
         "math",
         "microcontroller",
     ),
-    *("micropython", "os", "pwmio", "rtc", "storage", "struct", "supervisor", "sys", "time", "usb_cdc", "watchdog"),
+    *("micropython", "os", "pwmio", "rtc", "storage", "struct", "supervisor", "sys", "time", "usb_cdc", "usb_hid"),
+    *("usb_midi", "watchdog"),
 }
 
 

@@ -162,8 +162,17 @@ def select(board_id, getenv=None):
     return profile
 
 
-def _lay_over(profile, getenv):
+def _lay_over(profile, raw_getenv):
     refused = []
+
+    def getenv(key):
+        # It raises for a line that it cannot read, `true` or a missing quote: such a line is refused like the rest.
+        try:
+            return raw_getenv(key)
+        except (ValueError, OSError, RuntimeError):
+            refused.append(key)
+            return None
+
     for key, field, may_be_empty in _TEXT_KEYS:
         value = getenv(key)
         if value is None:

@@ -7,7 +7,9 @@ says the same): a software reset, a watchdog's and a reload leave it as it was; 
 it out.
 
     byte  0    1    2        3        4            5           6            7
-          'W'  't'  safe     crashes  maintenance  error code  last reason  sum of 0..6, complemented
+          'W'  't'  safe     crashes  flags        error code  last reason  sum of 0..6, complemented
+
+flags: bit 0 a maintenance boot was asked for, bit 1 the watchdog runs (on nRF a software reset does not stop it).
 
 A brown-out may leave noise there, so a wrong sum counts as "nothing is known" and everything starts at 0.
 """
@@ -22,7 +24,9 @@ except ImportError:
 
 _SAFE = const(2)
 _CRASHES = const(3)
-_MAINTENANCE = const(4)
+_FLAGS = const(4)
+_F_MAINTENANCE = const(1)
+_F_WATCHDOG = const(2)
 _ERROR = const(5)
 _REASON = const(6)
 _SUM = const(7)
@@ -137,13 +141,25 @@ class Retained:
 
     def ask_maintenance(self):
         """The next boot, and only that, gives the drive to the computer."""
-        self._bytes[_MAINTENANCE] = 1
-        self._save()
+        self._flag(_F_MAINTENANCE, True)
 
     def take_maintenance(self):
         """True once when a maintenance boot was asked for."""
-        if not self._bytes[_MAINTENANCE]:
-            return False
-        self._bytes[_MAINTENANCE] = 0
-        self._save()
-        return True
+        asked = self._bytes[_FLAGS] & _F_MAINTENANCE != 0
+        self._flag(_F_MAINTENANCE, False)
+        return asked
+
+    @property
+    def watchdog(self):
+        """True when the watchdog was started and has not been stopped since by a reset that stops it."""
+        return self._bytes[_FLAGS] & _F_WATCHDOG != 0
+
+    def note_watchdog(self, runs):
+        """Remember whether the watchdog runs."""
+        self._flag(_F_WATCHDOG, runs)
+
+    def _flag(self, bit, on):
+        flags = self._bytes[_FLAGS] | bit if on else self._bytes[_FLAGS] & ~bit
+        if flags != self._bytes[_FLAGS]:
+            self._bytes[_FLAGS] = flags
+            self._save()

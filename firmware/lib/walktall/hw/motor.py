@@ -49,6 +49,8 @@ class HapticMotor:
     :param drv: ``adafruit_drv2605.DRV2605``
     """
 
+    missing = False
+
     def __init__(self, drv):
         self._drv = drv
         self._duty_u16 = 0
@@ -78,6 +80,8 @@ class HapticMotor:
 
 class NoMotor:
     """A board without a motor: remembers the duty and does nothing."""
+
+    missing = True
 
     def __init__(self):
         self.duty_u16 = 0

@@ -29,8 +29,15 @@ class Power:
         """Battery voltage, millivolts; 0 where it cannot be measured."""
         if self._adc is None:
             return 0
+        # A divider of 1 Mohm fills the converter's capacitor slowly, so that a single conversion reads low, the first
+        # one most (field reports; not measured): the greatest of four.
+        value = self._adc.value
+        for _ in range(3):
+            again = self._adc.value
+            if again > value:
+                value = again
         # 16 bits * 3600 < 2^28; the divider's terms are kept below 4096.
-        return ((self._adc.value * self._reference_mv) >> 16) * self._num // self._den
+        return ((value * self._reference_mv) >> 16) * self._num // self._den
 
     @property
     def charging(self):

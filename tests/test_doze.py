@@ -129,6 +129,29 @@ def test_a_press_is_seen_within_thirty_milliseconds_awake_dozing_and_off(profile
     assert 0 <= seen_after_ms(clip, press_us) <= 30
 
 
+def test_a_stuck_button_does_not_keep_the_loop_awake() -> None:
+    clip = Clip(Walker()).calibrated()
+    clip.run_until(20)
+    clip.press(21.0, 60.0)
+    clip.run_until(30)
+    assert clip.device.off
+    polls = 0
+    poll = clip.device.poll
+
+    def counted() -> None:
+        nonlocal polls
+        polls += 1
+        poll()
+
+    clip.device.poll = counted
+    clip.run_for(20)
+    assert polls <= 25
+    clip.run_until(90)
+    clip.press(92.0)
+    clip.run_until(96)
+    assert not clip.device.off
+
+
 # ---- that no walk begins unseen -------------------------------------------------------------------------------------
 
 

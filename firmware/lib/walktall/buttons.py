@@ -50,7 +50,8 @@ class Buttons:
     @property
     def active(self):
         """True while a pattern is under way, so that time alone can change the answer."""
-        return self._down or self._raw or self._presses > 0
+        # Held beyond its hold it has nothing more to say: a thumb, or a stuck button, shall not keep the loop awake.
+        return (self._down and not self._spent) or self._raw != self._down or self._presses > 0
 
     @property
     def down(self):

@@ -403,7 +403,7 @@ class Device:
             while wait > 0:
                 nap = wait if wait < _WATCH_MS else _WATCH_MS
                 sleep(nap / 1000)
-                if button.pressed:
+                if bool(button.pressed) != self._buttons.down:
                     self._scan_ms = self._ticks_ms()
                     return
                 left = ticks_diff(end_ms, self._ticks_ms())

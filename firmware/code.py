@@ -364,10 +364,12 @@ def _pause(seconds, watchdog):
 
 
 def _make_device(profile, motor, imu, retained, maintenance, watchdog):
-    # One by one: reading and compiling all of them takes longer than a watchdog that still runs would wait.
-    for name in ("slots", "frames", "limits", "session", "gait", "detector", "chain", "journal", "trace", "link"):
-        __import__("walktall." + name)
-        watchdog.keep()
+    if watchdog.armed:
+        # One by one: reading and compiling all of them takes longer than a watchdog that still runs would wait. Else
+        # `device`, the largest, is compiled first, while the heap is empty.
+        for name in ("slots", "frames", "limits", "session", "gait", "detector", "chain", "journal", "trace", "link"):
+            __import__("walktall." + name)
+            watchdog.keep()
     from walktall.device import Device
 
     watchdog.keep()

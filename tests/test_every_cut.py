@@ -19,6 +19,7 @@ from tests.walking_board import Clip, Walker
 
 UTC_S = 200_000_000
 BOARDS = ("Seeed_XIAO_nRF52840_Sense", "raspberry_pi_pico")
+DEEP = pytest.mark.parametrize("soak", [False, pytest.param(True, marks=pytest.mark.soak)], ids=("some", "all"))
 TORN: tuple[flash.Torn, ...] = ("old", "new", "ff", "random")
 
 
@@ -132,11 +133,9 @@ def cuts(n_operations: int, soak: bool, sizes: list[int]) -> Iterator[flash.Cut]
                 yield flash.Cut(operation, torn, offset, operation)
 
 
+@DEEP
 @pytest.mark.parametrize("profile", BOARDS)
-def test_a_cut_at_every_operation_of_three_walks_loses_none_and_invents_none(
-    profile: str, request: pytest.FixtureRequest
-) -> None:
-    soak = "soak" in (request.config.option.markexpr or "")
+def test_a_cut_at_every_operation_of_three_walks_loses_none_and_invents_none(profile: str, soak: bool) -> None:
     clip = new_clip(profile)
     first = clip.flash_power.n_operations
     log: list[tuple[str, str, int, int]] = []

@@ -25,6 +25,7 @@ READS_MAX = 200
 """At a boot; each is 512 bytes, below 1 ms by QSPI at 32 MHz with its CRC, so below a quarter of a second."""
 
 Kind = Literal["qspi", "rp2040"]
+DEEP = pytest.mark.parametrize("soak", [False, pytest.param(True, marks=pytest.mark.soak)], ids=("some", "all"))
 KINDS: tuple[Kind, ...] = ("qspi", "rp2040")
 
 
@@ -319,12 +320,12 @@ def cuts(kind: Kind, seed: int) -> Iterator[tuple[int, int, flash.Torn, int, int
             yield blocks, operation, torn, chance.choice((offset, chance.randrange(4096))), (0, 3, 6)[blocks % 3]
 
 
+@DEEP
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_cut_at_any_operation_takes_no_more_than_it_may(kind: Kind, request: pytest.FixtureRequest) -> None:
-    soak = "soak" in (request.config.option.markexpr or "")
+def test_a_cut_at_any_operation_takes_no_more_than_it_may(kind: Kind, soak: bool) -> None:
     images: dict[tuple[int, int], tuple[bytes, dict[int, bytes], int]] = {}
     tried = 0
-    for seed in range(200 if soak else 1):
+    for seed in range(20 if soak else 1):
         for blocks, operation, torn, offset, skew in cuts(kind, seed):
             if not soak and (operation + blocks) % (9 if kind == "qspi" else 2):
                 continue
@@ -366,10 +367,10 @@ def recover(worn: Worn) -> None:
     worn.drive.flush()
 
 
+@DEEP
 @pytest.mark.parametrize("skew", [0, 3])
-def test_a_second_cut_while_it_recovers_loses_nothing_more(skew: int, request: pytest.FixtureRequest) -> None:
+def test_a_second_cut_while_it_recovers_loses_nothing_more(skew: int, soak: bool) -> None:
     """External flash: a cut in each operation of blanking a sector, then in each operation of the boot behind it."""
-    soak = "soak" in (request.config.option.markexpr or "")
     chance = random.Random(9)
     made = full("qspi", 127, skew)
     made.drive.flush()

@@ -418,6 +418,7 @@ class DeviceLife:
         device = self.life.device
         journal = device.journal
         assert device.errors == 0 and device.link.faults == 0, device.last_error
+        assert not device.trace.fault, "no trace is kept"
         assert not journal.formatted or journal.boot == 1
         head = journal.head
         journal_id = head[j.J_JOURNAL_ID]

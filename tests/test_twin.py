@@ -1,7 +1,7 @@
 """The compiled twin of the detection chain does what the firmware's Python does: event for event and state for state.
 
-Where `make compiled` has been run, that twin is tried. Else one is built for the tests: it looks for overflows and for
-indices beyond an array, and is not optimised, which is quicker to make. Skipped where there is no compiler.
+Where `make compiled` has been run, that twin is tried. Else one is built for the tests: it looks for indices beyond
+an array, and is not optimised, which is quicker to make. Skipped where there is no compiler.
 """
 
 from __future__ import annotations

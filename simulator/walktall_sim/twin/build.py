@@ -9,8 +9,8 @@ The sources are not touched. What makes them quick is told beside them:
   hold (promise 2), and views of the standing arrays. :func:`differences` tells what they lack against their sources.
 * constants made by ``const()`` are folded into the code that uses them, as MicroPython's compiler does.
 
-Floor division, shifts of negative numbers and indices from the end stay those of Python. What the firmware never does,
-overflow 31 bits or miss an array, is not looked for each time: ``--checked`` makes a twin that does look, for tests.
+Floor division, shifts of negative numbers and indices from the end stay those of Python. That an index
+misses an array is not looked for each time: ``--checked`` makes a twin that does look, for tests.
 """
 
 from __future__ import annotations
@@ -302,7 +302,6 @@ def build(
                     "infer_types": True,
                     "initializedcheck": False,
                     "boundscheck": checked,
-                    "overflowcheck": checked,
                     "binding": False,
                     "annotation_typing": False,
                 },
@@ -349,7 +348,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--clean", action="store_true", help="take away what was built")
     parser.add_argument("--into", type=Path, default=FOLDER, metavar="FOLDER", help="put the modules there")
     parser.add_argument("--optimise", type=int, default=3, metavar="N", help="how much the C compiler does (3)")
-    parser.add_argument("--checked", action="store_true", help="look for overflows and for indices beyond an array")
+    parser.add_argument("--checked", action="store_true", help="look for indices beyond an array")
     parser.add_argument("--verbose", action="store_true", help="show what Cython and the compiler say")
     given = parser.parse_args(arguments)
     try:

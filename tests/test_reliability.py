@@ -30,8 +30,8 @@ def cases() -> str:
         "| the power goes in any commit of the journal, at each 512-byte boundary and 16 seeded offsets, then in the "
         "next commit | 1, 3 | each write, 4 kinds of rest | | `tests/test_journal.py` |",
         "| the power goes in any erase or program of the modelled chips while a virtual board, sensor and all, walks "
-        "three times | 1, 2, 3 | each once | each, at each 512-byte boundary and 16 offsets, and again in the recovery | "
-        "`tests/test_every_cut.py` |",
+        "three times | 1, 2, 3 | each once | each, at each 512-byte boundary and 16 offsets, and again in the recovery "
+        "| `tests/test_every_cut.py` |",
         "| the power goes in any erase or program of the modelled flash chips under the trace | 2, 3, 7 | each eighth "
         "| each, 200 seeds | `tests/test_trace.py` |",
         "| the journal: write, merge, commit, cut, boot, fetch, acknowledge, fill up, settings, in any order | 1, 3 | "

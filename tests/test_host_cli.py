@@ -436,6 +436,30 @@ def test_a_reader_that_goes_away_is_no_error(clip: tuple[Desk, str], path: Path)
     assert (process.returncode, process.stderr) == (0, "")
 
 
+@pytest.mark.parametrize(
+    ("to", "status", "told"),
+    [
+        ("> /dev/full", 2, "walktall: standard output: No space left on device\n"),
+        (">&-", 0, ""),
+        ("| true", 0, ""),
+    ],
+)
+def test_what_cannot_be_written_is_told_in_one_line(
+    clip: tuple[Desk, str], path: Path, to: str, status: int, told: str
+) -> None:
+    main(["download", "--port", clip[1], "--store", str(path), "--quiet"])
+    process = subprocess.run(
+        f"set -o pipefail; {sys.executable} -m walktall_host report --html - {to}",
+        shell=True,
+        executable="/bin/bash",
+        env=environment(path),
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (process.returncode, process.stderr) == (status, told)
+
+
 def test_a_terminal_without_unicode_gets_question_marks_not_errors(clip: tuple[Desk, str], path: Path) -> None:
     main(["download", "--port", clip[1], "--store", str(path), "--quiet"])
     process = subprocess.run(

@@ -557,9 +557,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WalktallError as fault:
         note(f"walktall: {fault}")
         return fault.exit_code
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):
+        # Typer and Rich, who meet a closed pipe first, would make it a failed check (1).
         abandon_stdout()
         return 0
+    except OSError as fault:
+        abandon_stdout()
+        note(f"walktall: {safe(str(fault.filename or 'standard output'))}: {fault.strerror or type(fault).__name__}")
+        return BadInput.exit_code
     except (KeyboardInterrupt, typer.Abort):
         status = CANCELLED
     except Exception as fault:

@@ -99,7 +99,12 @@ def write_json(document: Mapping[str, Any]) -> None:
 
 
 def harden_streams() -> None:
-    """A character that the terminal's encoding lacks becomes ``?`` instead of an error."""
+    """A character that the terminal's encoding lacks becomes ``?`` instead of an error; a stream that the caller closed
+    becomes one that nobody reads."""
+    if sys.stdout is None:  # ``>&-``
+        sys.stdout = io.StringIO()
+    if sys.stderr is None:
+        sys.stderr = io.StringIO()
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -107,7 +112,7 @@ def harden_streams() -> None:
 
 
 def abandon_stdout() -> None:
-    """Nobody reads any more (``| head``): let the interpreter close without a complaint."""
+    """Nobody reads any more (``| head``), or nothing can be written: let the interpreter close without a complaint."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -190,7 +190,10 @@ def test_whatif_tells_then_and_now(path: Path, capsys: pytest.CaptureFixture[str
     assert len(told["then"]["buzzes"]) == 5
     assert len(told["now"]["buzzes"]) < 5
     _, out, _ = run(capsys, "whatif", "--set", "hold_s=25", "--session", "1", "--store", path)
-    first = walked().buzzes[0][0]
+    _, listed, _ = run(capsys, "explain", "--session", "1", "--store", path, "--json")
+    explained = [(each["t_s"], each["fault"]) for each in json.loads(listed)["buzzes"]]
+    assert explained == [(each["t_s"], each["fault"]) for each in told["then"]["buzzes"]]
+    first = int(explained[0][0])
     assert f"then: {first // 60}:{first % 60:02d} forward, " in out
     assert out.count(" forward, ") > 1
 

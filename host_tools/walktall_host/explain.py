@@ -145,7 +145,7 @@ def sentences(told: Explained) -> list[str]:
     if buzz.fault != events.SIDE and abs(at.offset_cdeg) >= _TOLD_CDEG:
         found.append(f"Your own walking lean of {at.offset_cdeg / 100:+.1f}° is taken off all these angles.")
     found.append(_outcome(buzz, off_deg))
-    found.append(f"Angles hold to about ±{UNCERTAINTY_DEG}°: this close to a limit, which side of it is chance.")
+    found.append(f"Angles hold to about ±{UNCERTAINTY_DEG}°: closer than that to a limit, which side of it is chance.")
     if not told.confirmed:
         found.append("Judged again it does not buzz at this very moment: another firmware judged it then.")
     elif not told.exact:

@@ -199,7 +199,10 @@ def bring_back(file: Path, path: Path) -> tuple[int, Path | None]:
             part.write_bytes(file.read_bytes())
         except OSError as fault:
             raise BadInput(f"{file} cannot be read: {fault.strerror or fault}") from fault
-        check(part)
+        try:
+            check(part)
+        except StoreUnusable as fault:
+            raise StoreUnusable(str(fault).replace(str(part), str(file))) from fault
         with Store(part) as source:  # brings an older one up to date, and refuses a newer one
             held = len(source.sessions()) + len(source.unread())
             aside = _put_aside(path) if path.exists() else None

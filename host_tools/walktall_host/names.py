@@ -17,7 +17,7 @@ from .client import short_name
 from .errors import BadInput, StoreUnusable
 from .options import Json, Quiet, StorePath, note
 from .store import Known, Session, Store, default_path
-from .terminal import out, safe, write, write_json
+from .terminal import count, out, safe, write, write_json
 
 #: Longest name, in characters: it stands in tables.
 NAME_MAX = 40
@@ -171,6 +171,6 @@ def _list(known: Sequence[Known], json_: bool, quiet: bool) -> None:
             Text(short_name(each.device_id), "bold"),
             Text(safe(each.name)),
             Text(f"worn by {safe(each.person)}" if each.person else ""),
-            Text(f"{each.records} sessions"),
+            Text(count(each.records, "session")),
         )
     write(out(), table)

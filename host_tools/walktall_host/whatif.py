@@ -149,16 +149,25 @@ def command(
     write(out(), _table(found, bool(changes)))
     if changes and len(found) == 1:
         for words, again in (("then", found[0].then), ("with the change", found[0].now)):
-            print(f"{words}: {_moments(again)}")
+            print(f"{words}: {_moments(found[0].session, again)}")
     if not quiet:
         _tell(found, without, bool(changes))
 
 
-def _moments(again: retrace.Again) -> str:
+def _buzzes(session: Session, again: retrace.Again) -> list[tuple[float, str]]:
+    """(seconds since the session began, fault) of each buzz; of a later boot, seconds of trace since its beginning."""
+    found = []
+    for each in again.events:
+        if each.code == events.BUZZ:
+            since_s = each.uptime_s - session["start_uptime_s"]
+            whole_s = since_s if since_s >= 0 else each.second
+            found.append((whole_s + each.tick / events.TICKS_PER_S, str(events.FAULT_NAMES[each.fault])))
+    return found
+
+
+def _moments(session: Session, again: retrace.Again) -> str:
     """When it buzzes in a walk: ``1:39 forward, 3:29 forward``."""
-    told = [
-        f"{second // 60}:{second % 60:02d} {events.FAULT_NAMES[fault]}" for second, _, fault in buzz_keys(again.events)
-    ]
+    told = [f"{int(at_s) // 60}:{int(at_s) % 60:02d} {fault}" for at_s, fault in _buzzes(session, again)]
     return ", ".join(told) or "no buzz"
 
 
@@ -208,12 +217,9 @@ def _tell(found: Sequence[Compared], without: int, changed: bool) -> None:
 
 
 def _document(changes: Mapping[str, int], found: Sequence[Compared]) -> dict[str, Any]:
-    def told(again: retrace.Again) -> dict[str, Any]:
+    def told(session: Session, again: retrace.Again) -> dict[str, Any]:
         return {
-            "buzzes": [
-                {"t_s": second + tick / events.TICKS_PER_S, "fault": events.FAULT_NAMES[fault]}
-                for second, tick, fault in buzz_keys(again.events)
-            ],
+            "buzzes": [{"t_s": at_s, "fault": fault} for at_s, fault in _buzzes(session, again)],
             "upright_pct": upright_pct(again),
         }
 
@@ -226,8 +232,8 @@ def _document(changes: Mapping[str, int], found: Sequence[Compared]) -> dict[str
                 "same": each.same,
                 "exact": bool(each.then.exact),
                 "missing_s": each.then.missing_s,
-                "then": told(each.then),
-                "now": told(each.now),
+                "then": told(each.session, each.then),
+                "now": told(each.session, each.now),
             }
             for each in found
         ],

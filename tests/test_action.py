@@ -101,8 +101,8 @@ def test_it_checks_writes_and_tells_the_summary(runner: Runner) -> None:
     inputs = {"install": "false", "suites": "walks/my walks.toml\n", "junit": "out.xml", "save": "now.jsonl"}
     status, told = runner.run({**inputs, "against": "before.jsonl"}, OWN)
     assert status == 0, told
-    assert "1 cases: 1 passed" in told and "::notice::before.jsonl is not there" in told
-    assert runner.summary.read_text() == "### Detector check\n\n1 cases: 1 passed.\n"
+    assert "1 case: 1 passed" in told and "::notice::before.jsonl is not there" in told
+    assert runner.summary.read_text() == "### Detector check\n\n1 case: 1 passed.\n"
     assert (runner.folder / "out.xml").exists()
     os.rename(runner.folder / "now.jsonl", runner.folder / "before.jsonl")
     suite = runner.folder / "walks" / "my walks.toml"

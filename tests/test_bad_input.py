@@ -251,8 +251,32 @@ def test_help_and_version_need_no_extra(arguments: list[str]) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_a_reader_who_has_had_enough_is_no_error(tmp_path: Path) -> None:
-    path = write_csv(tmp_path / "walk.csv", _moving())
-    shell = f"{sys.executable} -m walktall_sim replay {path} --json --fast | true"
+def _bash(shell: str) -> tuple[int, str]:
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {shell}"], capture_output=True, check=False, timeout=60)
-    assert (done.returncode, done.stderr) == (0, b"")
+    return done.returncode, done.stderr.decode()
+
+
+@pytest.mark.parametrize("as_json", ["", "--json"])
+def test_a_reader_who_has_had_enough_is_no_error(tmp_path: Path, as_json: str) -> None:
+    path = write_csv(tmp_path / "walk.csv", _moving())
+    assert _bash(f"{sys.executable} -m walktall_sim replay {path} {as_json} --fast | true") == (0, "")
+
+
+@pytest.mark.parametrize("as_json", ["", "--json"])
+def test_a_check_that_nobody_reads_still_fails_and_writes_its_files(tmp_path: Path, as_json: str) -> None:
+    suite, report = tmp_path / "mine.toml", tmp_path / "report.xml"
+    suite.write_text(
+        "[[case]]\nname = 'x'\nwalk = { plan = 'stand:6,walk:20', seed = 1 }\nexpect = [{ field = 'steps', is = 1 }]\n"
+    )
+    check = f"{sys.executable} -m walktall_sim check {suite} {as_json} --jobs 1 --junit {report}"
+    assert _bash(f"{check} | true") == (1, "")
+    assert b"<failure" in report.read_bytes()
+
+
+def test_a_full_disk_under_standard_output_is_told_in_one_line(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "walk.csv", _moving())
+    assert _bash(f"{sys.executable} -m walktall_sim replay {path} --fast > /dev/full") == (
+        2,
+        "walktall-sim: standard output: No space left on device\n",
+    )
+    assert _bash(f"{sys.executable} -m walktall_sim info >&-") == (0, "")

@@ -340,7 +340,7 @@ def test_markdown_without_a_saved_run_tells_what_failed(tmp_path: Path) -> None:
     path, out = suite(tmp_path, GOOD.replace("is = 60", "is = 61").replace("a lean", "a | lean <b>")), tmp_path / "m.md"
     assert run(["check", str(path), "--jobs", "1", "--markdown", str(out)]) == 1
     text = out.read_text()
-    assert "1 cases: 1 failed." in text and "| mine: a \\| lean &lt;b> | wear_s = 61 | 60 |" in text
+    assert "1 case: 1 failed." in text and "| mine: a \\| lean &lt;b> | wear_s = 61 | 60 |" in text
     assert "change" not in text
 
 

@@ -9,6 +9,8 @@ help, version and completion work without them.
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
 import os
 import re
 import sys
@@ -78,6 +80,19 @@ def _input_errors() -> Iterator[None]:
     except BrokenPipeError:
         # Typer would make it a failed check (1).
         raise ReaderGoneError from None
+
+
+def _abandon_stdout() -> None:
+    """Nobody reads any more: Python would complain again while it closes the pipe, so give it another."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _say(text: str) -> None:
+    """A line on standard output, as far as somebody reads it: a check goes on to its files and its status."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        _abandon_stdout()
 
 
 def _note(text: str) -> None:
@@ -434,7 +449,7 @@ def check(
                 if tell is not None:
                     tell(count)
                 if json:
-                    print(dumps(checking.as_json(result)), flush=True)
+                    _say(dumps(checking.as_json(result)))
 
             results = checking.run(cases, jobs or os.cpu_count() or 1, done, drawn=html is not None)
         changes = compare.compare(before, results) if before is not None else None
@@ -442,12 +457,12 @@ def check(
             if changes is not None:
                 for change in changes:
                     line = {"event": "change", "case": change.case, "kind": change.kind, "text": change.text}
-                    print(dumps(line))
-            print(dumps(checking.totals(results)), flush=True)
+                    _say(dumps(line))
+            _say(dumps(checking.totals(results)))
         else:
             table.show(results)
             if changes is not None:
-                print(compare.as_text(changes), flush=True)
+                _say(compare.as_text(changes))
         # Last, and each whole: who cancels finds no half of a file.
         wanted: dict[Path | None, bytes] = {
             junit: checking.junit(results),
@@ -475,7 +490,13 @@ class _CheckTable:
         self._console = Console(highlight=False, soft_wrap=True)
 
     def show(self, results: Sequence[Any]) -> None:
-        """Print the table and the totals."""
+        """Print the table and the totals, as far as somebody reads them."""
+        try:
+            self._show(results)
+        except (BrokenPipeError, SystemExit):
+            _abandon_stdout()
+
+    def _show(self, results: Sequence[Any]) -> None:
         from rich.text import Text
 
         from walktall_sim import checking
@@ -500,7 +521,9 @@ class _CheckTable:
         totals = checking.totals(results)
         spent = sum(one.seconds for one in results)
         words = [f"{totals[status]} {status}" for status in style if totals[status]]
-        self._console.print(f"{totals['cases']} cases: {', '.join(words)} ({spent:.1f} s of work)")
+        self._console.print(
+            f"{totals['cases']} case{'s'[: totals['cases'] != 1]}: {', '.join(words)} ({spent:.1f} s of work)"
+        )
 
 
 # --- sweep --------------------------------------------------------------------------------------------------------
@@ -885,6 +908,8 @@ _EXTRAS = {"matplotlib": "plot", "dask": "dask", "distributed": "dask", "h5py": 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; its exit status. All errors end here, as one line on standard error."""
+    if sys.stdout is None:  # `>&-`
+        sys.stdout = io.StringIO()
     try:
         code = app(args=spread(arguments), prog_name="walktall-sim", standalone_mode=False)
         sys.stdout.flush()
@@ -900,10 +925,16 @@ def run(arguments: Sequence[str]) -> int:
         return EXIT_USAGE
     except KeyboardInterrupt:
         return EXIT_CANCELLED
-    except (ReaderGoneError, BrokenPipeError):
-        # Python would complain again while it closes the pipe: give it another.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (ReaderGoneError, BrokenPipeError, SystemExit):
+        # Typer and Rich make a failed check (1) of a closed pipe.
+        _abandon_stdout()
         return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EIO, errno.EBADF) or error.filename is not None:
+            raise
+        _abandon_stdout()
+        _note(f"standard output: {error.strerror}")
+        return EXIT_USAGE
     except Exception as error:
         # Typer brings click's exceptions under one name or another; they know their line and their status.
         shown = getattr(error, "format_message", None)

@@ -170,7 +170,7 @@ def as_markdown(changes: Sequence[Change] | None, results: Sequence[Result] = ()
     if results:
         counts = totals(results)
         words = [f"{counts[status]} {status}" for status in (FAILED, PASSED, SKIPPED) if counts[status]]
-        out += [f"{counts['cases']} cases: {', '.join(words)}.", ""]
+        out += [f"{counts['cases']} case{'s'[: counts['cases'] != 1]}: {', '.join(words)}.", ""]
         failed = [one for one in results if one.status == FAILED]
         if failed:
             out += ["| failed case | expected | found |", "| --- | --- | --- |"]

@@ -171,13 +171,14 @@ def _open_bank(name):
     except OSError:
         pass
     try:
-        # The first start on this board, or the drive was wiped: lay the file out. Read-only, the next lines fail.
-        folder = name[: name.rindex("/")]
-        try:
-            os.mkdir(folder)
-        except OSError:
-            pass
-        hw_banks.create_file(name, open)
+        # The first start on this board, or the drive was wiped: lay the file out. Read-only, the next lines fail. One
+        # that is there and whole is left alone, whatever kept it from being opened.
+        if _size_of(name) < hw_banks.FILE_SIZE:
+            try:
+                os.mkdir(name[: name.rindex("/")])
+            except OSError:
+                pass
+            hw_banks.create_file(name, open)
         return hw_banks.FileBank(name, open)
     except OSError:
         pass
@@ -185,6 +186,25 @@ def _open_bank(name):
         return hw_banks.FileBank(name, _open_to_read)
     except OSError:
         return _NoBank()
+
+
+def _size_of(name):
+    """Bytes of a file, 0 where it is missing."""
+    try:
+        return os.stat(name)[6]
+    except OSError:
+        return 0
+
+
+def _in_use(name):
+    """Whether a ring lies in the trace's file: its first block is at 8, and fewer than 64 in a row are blank."""
+    with open(name, "rb") as file:
+        for block in (8, 72):
+            file.seek(block * 512)
+            head = file.read(4)
+            if head and head != b"\xff\xff\xff\xff":
+                return True
+    return False
 
 
 def _space():
@@ -196,25 +216,25 @@ def _space():
         return 0, 0
 
 
-def _open_trace(profile):
-    """The trace's file, laid out at the first start as large as the profile wants and the drive has room; or None."""
+def _open_trace(profile, each):
+    """The trace's file, laid out at the first start as large as the profile wants and the drive has room; or None.
+
+    A layout that was cut goes on where it ended; a ring that is in use keeps its size, for blocks lie by it.
+    """
     from walktall.hw import banks as hw_banks
 
     name = profile.trace_file
-    try:
-        size = os.stat(name)[6]
-    except OSError:
-        size = 0
+    size = _size_of(name) // 4096 * 4096
     # What a rewriting of our own files needs stays free.
     room = size + (_space()[1] - _SPARE_KIB) * 1024
     wanted = min(profile.trace_blocks * 512, room) // 8192 * 8192
     try:
-        if size < wanted:
+        if size < wanted and not (size and _in_use(name)):
             try:
                 os.mkdir(name[: name.rindex("/")])
             except OSError:
                 pass
-            hw_banks.create_file(name, open, wanted)
+            hw_banks.create_file(name, open, wanted, size, each)
     except OSError:
         pass
     try:
@@ -398,7 +418,7 @@ def _make_device(profile, motor, imu, retained, maintenance, watchdog):
         may_restart=True,
         maintenance=maintenance,
         last_error=told,
-        trace_file=None if retained.crash_loop else _open_trace(profile),
+        trace_file=None if retained.crash_loop else _open_trace(profile, watchdog.keep),
         trace_parts=profile.trace_parts,
         drive_kib=_space(),
     )

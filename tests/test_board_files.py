@@ -319,7 +319,7 @@ class Desk:
             raise OSError(30)
         if mode != "rb":
             self.files_written.append(path)
-        return open(self._inside(path), mode)
+        return open(self._inside(path), mode, buffering=0 if "b" in mode else -1)  # what is written is there
 
     # Running.
 
@@ -435,6 +435,29 @@ def test_the_file_bank_lies_in_a_folder_and_only_it_is_written(desk: Callable[..
     one.work(10)
     assert set(one.files_written) == {boards.BANK_FILE, boards.TRACE_FILE}
     assert [path.name for path in one.folder.iterdir()] == ["data"]
+
+
+def test_a_layout_of_the_trace_that_was_cut_goes_on_and_a_ring_in_use_is_left_alone(desk: Callable[..., Desk]) -> None:
+    one = desk(PICO)
+    one.work(5)
+    path = one.folder / "data" / "trace.bin"
+    whole = path.stat().st_size
+    assert whole == boards.select(PICO).trace_blocks * 512
+    ring = path.read_bytes()
+    assert ring[8 * 512] != 0xFF  # its first block
+    # The power went while it was being laid out: no block lies in it yet.
+    path.write_bytes(b"\xff" * 65536)
+    one.work(5)
+    assert path.stat().st_size == whole
+    # A ring of another size, in use: laid out anew, all that it holds would go.
+    path.write_bytes(ring[: 256 * 512])
+    one.work(5)
+    assert path.stat().st_size == 256 * 512
+    # The journal's bank, too, is made when it is missing, and never over one that is there.
+    bank = one.folder / "data" / "journal.bin"
+    kept = bank.read_bytes()
+    one.work(5)
+    assert bank.read_bytes()[4096:8192] == kept[4096:8192]
 
 
 def test_the_watchdog_is_armed_when_worn_and_fed_well_within_its_time(desk: Callable[..., Desk]) -> None:

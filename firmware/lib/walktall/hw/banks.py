@@ -105,16 +105,23 @@ class FileBank:
         self._file.readinto(self._block)
 
 
-def create_file(path, open_file=open, size=FILE_SIZE):
+def create_file(path, open_file=open, size=FILE_SIZE, begun=0, each=None):
     """Lay out a file of FF: that of a ``FileBank``, or the trace's.
 
-    It writes the directory, so do it at the first start or in maintenance and not when worn.
+    It writes the directory, so do it at the first start or in maintenance and not when worn. The directory is told
+    every 64 KiB: of a layout that the power ends, that much is there, and it can go on.
 
     :param str path: in a subdirectory, not in the drive's root
     :param int size: whole pages
+    :param int begun: bytes that are there already, whole pages; what they hold stays
+    :param each: called with each page, or None
     """
     # A page at a time: on the RP2040 each call ends in an erase.
     page = bytearray(b"\xff") * PAGE_SIZE
-    with open_file(path, "wb") as file:
-        for _ in range(size // PAGE_SIZE):
+    with open_file(path, "ab" if begun else "wb") as file:
+        for k in range((size - begun) // PAGE_SIZE):
             file.write(page)
+            if k & 15 == 15:
+                file.flush()
+            if each is not None:
+                each()

@@ -1,5 +1,6 @@
 """``walktall`` as a walker meets it: one clear line when something is wrong, the right status, no traceback ever."""
 
+import io
 import json
 import os
 import re
@@ -550,3 +551,18 @@ def test_info_warns_of_what_the_walker_should_do_something_about(told: dict[str,
     assert cli._warnings(hello_of(**well)) == []
     (warning,) = cli._warnings(hello_of(**{**well, **told}))
     assert words in warning
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [(0, ""), (1, ", after power-on"), (2, ", after a brown-out"), (6, "watchdog's reset"), (7, "")],
+)
+def test_info_tells_why_the_clip_last_started(reason: int, words: str) -> None:
+    from rich.console import Console
+
+    from tests.test_host_store import hello_of
+
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(*cli._info_lines(hello_of(reset_reason=reason, uptime_s=65, boot=4), "/dev/ttyACM0"))
+    (line,) = [line.rstrip() for line in console.export_text().splitlines() if line.startswith("running")]
+    assert line.endswith(words or "1 min 05 s, its boot 4")

@@ -190,6 +190,16 @@ def ports(
 _BATTERY_LOW_MV = 3500
 #: Clock off by this much: told.
 _CLOCK_OFF_S = 60
+#: Why it last started, by HELLO's ``reset_reason`` (firmware/code.py, ``_reset_reason``).
+_RESET_REASONS = (
+    "",
+    "power-on",
+    "a brown-out",
+    "a restart by software",
+    "deep sleep",
+    "its reset button",
+    "the watchdog's reset",
+)
 
 
 @app.command()
@@ -250,7 +260,8 @@ def _info_lines(hello: Hello, port: str) -> list[Table]:
         row("drive", f"{number('drive_free_kib')} of {number('drive_kib')} KiB free")
     row("calibration", _calibration_words(hello))
     row("clock", _clock_words(hello))
-    row("running", f"{duration(number('uptime_s'))}, its boot {number('boot')}")
+    reason = _RESET_REASONS[number("reset_reason")] if number("reset_reason") < len(_RESET_REASONS) else ""
+    row("running", f"{duration(number('uptime_s'))}, its boot {number('boot')}{reason and f', after {reason}'}")
     if number("errors"):
         row("errors", f"{number('errors')} since it started; the last one: {hello.text('last_error') or 'not told'}")
     return [table]

@@ -49,7 +49,7 @@ def read(root: Path) -> Volume:
     except OSError:
         raise BadInput(
             f"{safe(str(root))} is not a CircuitPython board's drive (no {BOOT_OUT}): install CircuitPython first, "
-            "docs: 'Build a clip'"
+            "circuitpython.org has it for each board"
         ) from None
     version = re.search(r"CircuitPython (\d+\.\d+\.\d+\S*)", text)
     board = re.search(r"^Board ID:\s*(\S+)", text, re.MULTILINE)

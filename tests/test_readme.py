@@ -61,8 +61,20 @@ def test_readme_shows_the_report_that_the_demo_prints(newcomer: Newcomer, reques
 def test_replay_of_the_readme_buzzes_and_recovers(newcomer: Newcomer) -> None:
     (line,) = [line for line in COMMANDS if line.startswith("walktall-sim replay")]
     told = newcomer.told[line]
-    assert "buzz" in told
     assert "recovered" in told
+
+    def buzzed_behind_the_turn(told: str) -> int:
+        return len([when for when in re.findall(r"^ *([\d.]+) s  buzz", told, re.MULTILINE) if float(when) > 150])
+
+    # As docs/start.md says of it: once for the turn, not at all at 9 degrees, again where the limit is 8.
+    start = (ROOT / "docs" / "start.md").read_text()
+    assert line in start
+    assert "Try 9° instead of 20" in start
+    assert "`--set on_deg=8 --set off_deg=5`" in start
+    nine = line.replace("20@", "9@")
+    assert buzzed_behind_the_turn(told) == 1
+    assert buzzed_behind_the_turn(newcomer.run(f"{nine} --fast")) == 0
+    assert buzzed_behind_the_turn(newcomer.run(f"{nine} --fast --set on_deg=8 --set off_deg=5")) == 1
 
 
 def test_make_targets_that_the_readme_names_exist() -> None:

@@ -145,6 +145,18 @@ def least(rounds: int, *runs: Callable[[], object]) -> list[float]:
     return best
 
 
+# A process begins with the peak of the one that it was forked from: so a small one in between.
+_LAUNCH = """
+import os, subprocess, sys, time
+begin = time.perf_counter()
+child = subprocess.Popen([sys.executable, "-m", "walktall_sim", *sys.argv[1:]], stdout=subprocess.DEVNULL)
+_, status, used = os.wait4(child.pid, 0)
+child.returncode = os.waitstatus_to_exitcode(status)
+print(time.perf_counter() - begin, used.ru_utime + used.ru_stime, used.ru_maxrss)
+sys.exit(child.returncode)
+"""
+
+
 def command(*arguments: str | Path, rounds: int = 1) -> Run:
     """``walktall-sim`` with these, the best of so many; output thrown away.
 
@@ -152,18 +164,14 @@ def command(*arguments: str | Path, rounds: int = 1) -> Run:
     """
     found: Run | None = None
     for _ in range(rounds):
-        begin = time.perf_counter()
-        with subprocess.Popen(
-            [sys.executable, "-m", "walktall_sim", *map(str, arguments)], stdout=subprocess.DEVNULL
-        ) as child:
-            _, status, used = os.wait4(child.pid, 0)
-            child.returncode = os.waitstatus_to_exitcode(status)
-        wall_s = time.perf_counter() - begin
-        if child.returncode:
-            raise RuntimeError(f"walktall-sim {arguments[0]} ended with {child.returncode}")
+        done = subprocess.run(
+            [sys.executable, "-c", _LAUNCH, *map(str, arguments)], stdout=subprocess.PIPE, text=True, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(f"walktall-sim {arguments[0]} ended with {done.returncode}")
+        wall_s, cpu_s, peak = (float(part) for part in done.stdout.split())
         # Linux counts in KiB, macOS in bytes.
-        peak_mb = used.ru_maxrss / (1024.0 * (1024.0 if sys.platform == "darwin" else 1.0))
-        run = Run(wall_s, used.ru_utime + used.ru_stime, peak_mb)
+        run = Run(wall_s, cpu_s, peak / (1024.0 * (1024.0 if sys.platform == "darwin" else 1.0)))
         found = run if found is None or run.wall_s < found.wall_s else found
     assert found is not None
     return found

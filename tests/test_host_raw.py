@@ -21,7 +21,7 @@ def recorded(desk: Desk, pauses: tuple[int, ...] = ()) -> dict[int, tuple[int, .
     """Give the desk's clip a real trace in which 1000 samples were recorded; the samples by number."""
     trace = Trace(Drive(272), 1, Chain(Settings()))
     trace.load(lambda n: b"\x07" * n)
-    trace.record_raw(1000)
+    trace.record_raw(1000, 7)
     given = {}
     sample = 100
     while trace.raw_left:
@@ -85,7 +85,7 @@ def test_a_pause_of_more_than_a_minute_begins_another_recording(path: Path) -> N
     recorded(desk)
     trace = desk.handler.trace
     assert trace is not None
-    trace.record_raw(100)  # type: ignore[attr-defined]
+    trace.record_raw(100, 7)  # type: ignore[attr-defined]
     for sample in range(10_000, 10_100):
         trace.raw(sample, 0, 0, 1, 2, 3, 4, 5, 6)  # type: ignore[attr-defined]
     fetch(DirectPort(desk), path)

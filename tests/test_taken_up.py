@@ -251,6 +251,20 @@ def test_a_raw_recording_runs_beside_the_walk_for_its_minutes() -> None:
     assert clip.device.raw_left_s() == 0
 
 
+def test_a_raw_recording_ends_when_the_clip_is_switched_off_and_names_its_own_boot() -> None:
+    clip = walked(20)
+    assert clip.device.raw(5) == 300
+    clip.run_for(10)
+    clip.device._switch_off(1)
+    assert clip.device.raw_left_s() == 0
+    trace = clip.device.trace
+    raw = bytearray(512)
+    assert trace.read_into(trace.next_block - 1, 0, raw) == 512
+    block = retrace.read(bytes(raw))
+    assert block.samples
+    assert block.boot == clip.device.journal.boot
+
+
 def test_a_boot_number_is_never_given_twice() -> None:
     """A boot writes nothing to the journal, but blocks tell of it: (boot, uptime) stays one moment."""
     clip = walked(150)

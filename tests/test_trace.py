@@ -482,8 +482,8 @@ def test_a_wiped_ring_holds_nothing_of_before(kind: Kind) -> None:
 def test_raw_counts_lie_beside_the_rows_sample_by_sample(kind: Kind) -> None:
     worn = full(kind, 10)
     trace = worn.trace
-    assert trace.record_raw(10**9) == BLOCKS // 2 * 37
-    assert trace.record_raw(1000) == 1000
+    assert trace.record_raw(10**9, 1) == BLOCKS // 2 * 37
+    assert trace.record_raw(1000, 1) == 1000
     chance = random.Random(4)
     given = {}
     sample = 500

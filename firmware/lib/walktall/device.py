@@ -1093,6 +1093,7 @@ class Device:
         self._leave_bow()
         self._motor_off()
         self._start_pattern(pattern)
+        self.trace.stop_raw()
         self._sensor_ok = False
         self._dozing = 0
         try:
@@ -1477,7 +1478,7 @@ class Device:
             return 0
         if self.off or not self._sensor_ok:
             return -1
-        n = self.trace.record_raw(minutes * 60 * e.SAMPLE_HZ)
+        n = self.trace.record_raw(minutes * 60 * e.SAMPLE_HZ, self.journal.boot)
         return n // e.SAMPLE_HZ if n else -1
 
     def raw_left_s(self):

@@ -503,12 +503,13 @@ class Trace:
 
     # ---- raw counts ----
 
-    def record_raw(self, n_samples):
+    def record_raw(self, n_samples, boot):
         """Record so many samples as they are, at the most half of what the ring holds; how many it will be."""
         if self.fault or not self._writable or self.wiping:
             return 0
         most = self.capacity // 2 * _RAW_SAMPLES
         self.raw_left = n_samples if n_samples < most else most
+        self._boot = boot  # no session of this boot need have begun
         self._raw = bytearray(_BLOCK)
         self._raw_n = 0
         return self.raw_left

@@ -69,7 +69,7 @@ for parts in (1, 2):
     for number in range(1, 9):
         chain, ring = boot(file, parts, number)
         if number == 4:
-            print("raw", ring.record_raw(120))
+            print("raw", ring.record_raw(120, 1))
         wear(chain, ring, 300 + 80 * number, 10)
         if number == 5:
             chain.settings.set("hold_s", 20)
@@ -94,4 +94,4 @@ for parts in (1, 2):
         digest.add(file.data[k])
     digest.tell()
 none = trace.Trace(None, 1, chain)
-print(none.load(random_bytes), none.fault, none.first_block, none.read_into(0, 0, bytearray(4)), none.record_raw(5))
+print(none.load(random_bytes), none.fault, none.first_block, none.read_into(0, 0, bytearray(4)), none.record_raw(5, 1))

@@ -132,7 +132,7 @@ def test_the_boards_codes_are_the_tables() -> None:
     assert frames.HELLO_CODES.split() == [code for _, code, _ in w.HELLO_FIELDS]
     assert frames.LIVE_CODES.split() == [code for _, code, _ in w.LIVE_DATA_FIELDS]
     assert w.LIVE_DATA_FIELDS[w.LIVE_LOST][0] == "lost"
-    assert w.SETTING_SIZE == w.fields_size(w.SETTING_FIELDS)
+    assert w.fields_size(w.SETTING_FIELDS) == w.SETTING_SIZE
 
 
 def test_every_message_fits_a_frame() -> None:

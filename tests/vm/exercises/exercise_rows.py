@@ -62,5 +62,6 @@ for case in range(60):
     for k in range(7, end):
         digest.add(buf[k])
     short = array("i", [9] * (1 + len(values) // 2))
-    print(rows.unpack_ints(buf, 7, end - 1 - chance.below(end - 8 or 1), short), rows.pack_ints(buf, 300, values, 8, 309))
+    cut = end - 1 - chance.below(end - 8 or 1)
+    print(rows.unpack_ints(buf, 7, cut, short), rows.pack_ints(buf, 300, values, 8, 309))
 digest.tell()

@@ -1,6 +1,6 @@
 import parts as parts_
 from kit import Chance, Digest
-from walktall import events, limits, rows, trace
+from walktall import events, limits, trace
 from walktall.chain import Chain
 
 chance = Chance(43)
@@ -38,7 +38,8 @@ def boot(file, parts, number):
     ring = trace.Trace(file, parts, chain)
     chain.rows = ring.rows
     found = ring.load(random_bytes)
-    print("boot", parts, number, found, ring.first_block, ring.next_block, ring.torn, ring.reads, ring.pending, ring.walk)
+    print("boot", parts, number, found, ring.first_block, ring.next_block)
+    print(ring.torn, ring.reads, ring.pending, ring.walk)
     if found == trace.OPEN:
         print(list(chain.session.fields)[:20], chain.session.state[1])
     chain.session.forget()

@@ -1,8 +1,8 @@
 """Heap taken by each turn of the ordinary `Device.poll()` over a walk, with the real driver on a bus of bytes.
 
 Prints for each chip: samples, polls, bytes in all turns, the most in one turn, motor edges, whether it buzzed, faults,
-blocks of the trace, the most bytes of a turn that wrote one. Turns are counted from the first that finds a session open:
-starting the sensor and opening a session may allocate, and so may writing a block (its CRC is no small int).
+blocks of the trace, the most bytes of a turn that wrote one. Turns are counted from the first that finds a session
+open: starting the sensor and opening a session may allocate, and so may writing a block (its CRC is no small int).
 """
 
 import gc

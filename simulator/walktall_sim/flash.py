@@ -38,8 +38,6 @@ SECTOR_BYTES = 4096
 BLOCK_BYTES = 512
 BLOCKS_PER_SECTOR = SECTOR_BYTES // BLOCK_BYTES
 PROGRAM_PAGE_BYTES = 256
-ENDURANCE_CYCLES = 10_000
-"""Erases that the nRF52840's flash is specified for; external flashes bear ten times as many."""
 FLUSH_AFTER_US = 1_000_000
 """CircuitPython writes its cache back about a second after the last write."""
 

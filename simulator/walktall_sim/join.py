@@ -48,13 +48,6 @@ def rotation_between(a: Array, b: Array) -> Array:
     return out
 
 
-def pitch_roll_deg(force: Array, up: Array, forward: Array) -> tuple[float, float]:
-    """Pitch (forward positive) and roll (right positive), in degrees, of a mean specific force (3,) in a frame."""
-    left = np.cross(up, forward)
-    u, f, side = float(force @ up), float(force @ forward), float(force @ left)
-    return float(np.degrees(np.arctan2(-f, u))), float(np.degrees(np.arctan2(side, np.hypot(u, f))))
-
-
 def direction_at(pitch_deg: float, up: Array, forward: Array) -> Array:
     """The direction of the specific force (3,) at rest of a trunk pitched forward by `pitch_deg`, without roll."""
     p = np.radians(pitch_deg)

@@ -158,10 +158,3 @@ class ButtonScript:
         while self._presses and self._presses[0][1] <= now_us:
             self._presses.pop(0)
         return bool(self._presses) and self._presses[0][0] <= now_us
-
-    @property
-    def next_change_us(self) -> int | None:
-        """When it will next go down or up, if that is planned."""
-        now_us = self._clock.now_us
-        changes = [t for press in self._presses for t in press if t > now_us]
-        return min(changes) if changes else None

@@ -156,6 +156,16 @@ def test_the_simulator_never_imports_the_host() -> None:
     assert absolute(sources(SIM), "walktall_host") == {}
 
 
+def test_nothing_opens_a_connection_but_to_a_clip() -> None:
+    """Nobody's data leaves their computer: of what reaches a network, pyserial's ``socket://`` alone is there."""
+    reaching = {"socket", "socketserver", "ssl", "http", "ftplib", "smtplib", "imaplib", "xmlrpc", "asyncio"}
+    reaching |= {"webbrowser", "requests", "httpx", "aiohttp", "urllib3", "websockets", "pycurl"}
+    for folder, allowed in ((HOST, set()), (WALKTALL, set()), (SIM, {SIM / "serialport.py"})):
+        for path in sources(folder):
+            found = {name for name in imported(path) if name.partition(".")[0] in reaching or name == "urllib.request"}
+            assert not found or path in allowed, f"{path}: {found}"
+
+
 def test_the_device_imports_neither_host_nor_simulator() -> None:
     for package in ("walktall_host", "walktall_sim"):
         assert absolute(sources(ROOT / "firmware"), package) == {}

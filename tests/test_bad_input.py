@@ -251,6 +251,13 @@ def test_help_and_version_need_no_extra(arguments: list[str]) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def test_a_turn_behind_the_recordings_end_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "walk.csv", _moving())
+    assert run(["replay", str(path), "--fast", "--turn", "20@900+5/1", "20@3+5/1"]) == 0
+    (told,) = capsys.readouterr().err.splitlines()
+    assert "before the turn at 900 s, which turns nothing" in told
+
+
 def _bash(shell: str) -> tuple[int, str]:
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {shell}"], capture_output=True, check=False, timeout=60)
     return done.returncode, done.stderr.decode()

@@ -196,7 +196,8 @@ def _wanted(path: Path, trial: str, columns: Columns | None) -> Callable[[record
 def walks(path: Path, options: Options, skipped: Callable[[str], None]) -> Iterator[Walk]:
     """The trials of a recording that the options ask for, ready to be played, one at a time.
 
-    :param skipped: called with one line for a trial, among several, that cannot be played
+    :param skipped: called with one line for a trial, among several, that cannot be played, and for a turn that a trial
+        ends before
     :raises recordings.RecordingError: the file cannot be used
     :raises ReplayError: the options do not fit the recording, or no trial of it can be played
     """
@@ -216,7 +217,15 @@ def walks(path: Path, options: Options, skipped: Callable[[str], None]) -> Itera
         try:
             start_s, rate_hz, rows = resample.resample(pieces)
             several = first.named or first.index > 1 or trials.ahead is not None
-            yield _prepare(first, several, start_s, rate_hz, rows, chosen, options)
+            walk = _prepare(first, several, start_s, rate_hz, rows, chosen, options)
+            end_s = walk.source.time_s(len(walk.source))
+            for one in walk.source.turns:
+                if one.start_s >= end_s:
+                    where = f"{path}: trial {walk.trial}" if several else f"{path}"
+                    skipped(
+                        f"{where}: ends at {end_s:.1f} s, before the turn at {one.start_s:g} s, which turns nothing"
+                    )
+            yield walk
             played += 1
         except (resample.RateError, mounting.MountingError) as error:
             # One trial alone may be the whole file: then this is the file's error. Among others it is left out, aloud.

@@ -401,3 +401,12 @@ def test_no_marks_of_a_trace_break_what_is_told_of_it(
     assert len(list(columns.trace_rows(session, rows))) == len(rows)
     for told in columns.event_rows(session, rows):
         assert all(str(value).isprintable() for value in told.values())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(1.75, "1.7"), (0.25, "0.2"), (2.0, "2.0"), (2.3, "2.3"), (19.9, "19.9")]
+)
+def test_an_answer_is_cut_to_tenths_as_the_clip_does(seconds: float, told: str) -> None:
+    from walktall_host.terminal import tenths
+
+    assert tenths(seconds) == told

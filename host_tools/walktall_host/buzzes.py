@@ -13,7 +13,7 @@ from walktall import events, retrace
 from . import trace
 from .errors import BadInput
 from .store import Session, Store
-from .terminal import safe
+from .terminal import safe, tenths
 from .track import ANSWER_LIMIT_S
 
 _FAULTS = (events.FORWARD, events.BACK, events.SIDE)
@@ -67,7 +67,7 @@ class Buzz:
             return "called wrong"
         if self.answer_s is None:
             return "not answered"
-        return f"answered after {self.answer_s:.1f} s"
+        return f"answered after {tenths(self.answer_s)} s"
 
 
 def buzzes_of(store: Store, session: Session) -> list[Buzz]:

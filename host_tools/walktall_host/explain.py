@@ -23,7 +23,7 @@ from .options import Device, Json, Quiet, StorePath, note
 from .report import begin_text
 from .selection import chosen, reading
 from .store import Session, Store
-from .terminal import count, drawn, duration, out, write, write_json, write_lines
+from .terminal import count, drawn, duration, out, tenths, write, write_json, write_lines
 
 #: Seconds behind the buzz that are shown: the time in which an answer counts.
 _AFTER_S = 20
@@ -194,7 +194,7 @@ def _wider(at: retrace.Second) -> list[str]:
 
 def _outcome(buzz: Buzz, off_deg: float) -> str:
     if buzz.answer_s is not None:
-        text = f"You were back below {off_deg:.0f}° {buzz.answer_s:.1f} s after it"
+        text = f"You were back below {off_deg:.0f}° {tenths(buzz.answer_s)} s after it"
     elif buzz.again_s is not None:
         text = f"You were not back below {off_deg:.0f}° when it buzzed again, {buzz.again_s:.0f} s later"
     elif buzz.stopped:

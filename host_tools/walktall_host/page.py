@@ -24,7 +24,7 @@ from .chance import share
 from .errors import BadInput
 from .figures import UNCERTAINTY_DEG, figures_of, judged_of, upright_of
 from .store import Session
-from .terminal import count, duration, safe
+from .terminal import count, duration, safe, tenths
 from .track import ANSWER_LIMIT_S, Track
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def _environment() -> "Environment":
         duration=duration,
         degrees=words.degrees,
         minutes=report.minutes,
-        tenths=lambda value: f"{value:.1f}",
+        tenths=tenths,
         signed=words.signed,
         clock=words.clock,
     )

@@ -126,6 +126,11 @@ def duration(seconds: int) -> str:
     return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
 
 
+def tenths(seconds: float) -> str:
+    """``1.7`` of 1.75: cut, as the clip cuts each answer before it takes their mean."""
+    return f"{int(seconds * 10 + 1e-6) / 10:.1f}"
+
+
 def count(n: int, noun: str, plural: str | None = None) -> str:
     """``1 buzz``, ``3 buzzes``, ``1,204 steps``."""
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"

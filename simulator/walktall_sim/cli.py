@@ -838,7 +838,10 @@ def _record(recorder: Any, seconds: float | None) -> bool:
 # --- serve --------------------------------------------------------------------------------------------------------
 
 
-@app.command(epilog="Example: walktall-sim serve walk.csv --link /tmp/clip & walktall download --port /tmp/clip")
+@app.command(
+    epilog="Example: walktall-sim serve walk.csv --speed max --link clip & "
+    "and, when it has printed 'clip': walktall download --port ./clip"
+)
 def serve(
     recording: _RECORDING,
     speed: Annotated[

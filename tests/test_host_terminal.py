@@ -33,7 +33,7 @@ class Typed:
 
 SAFE = r"You can unplug"
 LINES = (
-    Typed("", (r"Clip \w{4} is on .*1 session to fetch", r"Next: walktall\s+download", r"Nothing downloaded yet")),
+    Typed("", (r"Clip \w{4} is on .*1 session to fetch", r"Next:\s+walktall\s+download", r"Nothing downloaded yet")),
     Typed("ports --all", (r"clip|/dev/|COM",)),
     Typed(
         "info",
@@ -67,12 +67,13 @@ LINES = (
     Typed("settings reset", (r"hold_s: 12 s -> 10 s", SAFE)),
     Typed("calibrate", (r"Your upright is known: |too far from your last upright",), -1, "press Enter", b"\r"),
     Typed("identify", (r"clip \w{4} on .* buzzes; you can unplug it",)),
+    Typed("raw", (r"No raw recording runs on clip \w{4}",)),
     Typed("name {clip} blue --person Anna", (r"blue +worn by Anna +1 session",)),
     Typed("backup {tmp}/walks.backup", (r"walks\.backup",)),
     Typed("restore {tmp}/walks.backup", (r"1 session from .*walks\.backup in the store", r"is kept in")),
     Typed("db", (r"walks\.sqlite3",)),
     Typed("forget --everything", (r"gone|forgotten|nothing",), 0, r"\?", b"yes\r"),
-    Typed("", (r"1 session to fetch", r"Next: walktall\s+download", r"Nothing downloaded yet")),
+    Typed("", (r"1 session to fetch", r"Next:\s+walktall\s+download", r"Nothing downloaded yet")),
 )
 
 

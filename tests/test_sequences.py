@@ -31,7 +31,7 @@ from tests.ticking_device import Life, pitch_of, roll_of
 
 #: Held to docs/reliability.md by tests/test_reliability.py.
 JOURNAL_SEQUENCES = 2000
-DEVICE_SEQUENCES = 150
+DEVICE_SEQUENCES = 2000
 SOAK_JOURNAL_SEQUENCES = 200_000
 SOAK_DEVICE_SEQUENCES = 20_000
 SCALE = float(os.environ.get("WALKTALL_SOAK_SCALE", "1"))

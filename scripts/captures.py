@@ -2,10 +2,13 @@
 
 A walk is made up and worn by the virtual clip; the ordinary commands run on a real pty, a terminal emulator (pyte)
 keeps the screen, and Rich draws it. Nothing is touched up: what the picture shows is what the program printed.
+docs/pictures/captures.digests.json keeps what they were made from; a test holds it against the files of today.
 """
 
 import contextlib
 import fcntl
+import hashlib
+import json
 import os
 import pty
 import re
@@ -24,7 +27,20 @@ from rich.style import Style
 from rich.text import Text
 from walktall_host.terminal import drawn
 
-OUT = Path(__file__).resolve().parent.parent / "docs" / "pictures"
+ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / "docs" / "pictures"
+NAMES = ("live", "download", "explain")
+DIGESTS = OUT / "captures.digests.json"
+# What the pictures show comes from here; the detector's own changes are seen in other tests.
+SOURCES = (
+    "scripts/captures.py",
+    "host_tools/walktall_host/live.py",
+    "host_tools/walktall_host/download.py",
+    "host_tools/walktall_host/explain.py",
+    "host_tools/walktall_host/buzzes.py",
+    "host_tools/walktall_host/textplot.py",
+    "host_tools/walktall_host/terminal.py",
+)
 COLUMNS, ROWS = 84, 24
 # A walk whose lean is under way when the picture is taken.
 PLAN = "stand:8,walk:24,lean 18:60,walk:20"
@@ -158,6 +174,11 @@ def environment(folder: Path) -> dict[str, str]:
     return env | {"WALKTALL_STORE": str(folder / "walks.sqlite3"), "XDG_CONFIG_HOME": str(folder / "config")}
 
 
+def digests() -> dict[str, str]:
+    """Of every source, so that it can be seen which one is newer."""
+    return {name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest()[:16] for name in SOURCES}
+
+
 def main() -> int:
     OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
@@ -179,6 +200,7 @@ def main() -> int:
                 if terminal.end():
                     raise RuntimeError(terminal.text)
                 (OUT / f"{name}.svg").write_text(terminal.drawn(f"walktall {' '.join(words)}"))
+    DIGESTS.write_text(json.dumps(digests(), indent=2) + "\n")
     print("docs/pictures: live.svg, download.svg, explain.svg")
     return 0
 

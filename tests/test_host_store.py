@@ -320,6 +320,24 @@ def test_four_processes_download_into_one_store_at_once(tmp_path: Path) -> None:
         assert len(store.sessions()) == 18 and len(store.devices()) == 2
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_processes_that_make_the_same_store_at_once_all_open_it(tmp_path: Path) -> None:
+    """Nobody takes a store that is being made for another program's, or gives up because another has it."""
+    for n in range(25):
+        children = []
+        for _ in range(8):
+            child = os.fork()
+            if not child:
+                status = 1
+                try:
+                    Store(tmp_path / f"{n}.sqlite3").close()
+                    status = 0
+                finally:
+                    os._exit(status)
+            children.append(child)
+        assert [os.waitpid(child, 0)[1] for child in children] == [0] * 8
+
+
 def test_every_table_and_column_of_the_store_is_in_its_page(tmp_path: Path) -> None:
     path = tmp_path / "s.sqlite3"
     Store(path).close()

@@ -19,6 +19,7 @@ import json
 import os
 import sqlite3
 import sys
+import time
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -314,9 +315,12 @@ class Store:
     def _prepare(self, name: str) -> None:
         db = self._db
         db.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+        # All three of one moment: another process may be making the store right now.
+        db.execute("BEGIN")
+        tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         application = db.execute("PRAGMA application_id").fetchone()[0]
         version = db.execute("PRAGMA user_version").fetchone()[0]
-        tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        db.execute("COMMIT")
         if application != APPLICATION_ID and (application or version or tables):
             raise StoreUnusable(f"{name} is another program's database, not a Walktall store")
         if version > VERSION:
@@ -325,7 +329,7 @@ class Store:
             )
         if self.path is not None:  # only now that it is known to be ours
             _keep_private(self.path)
-        db.execute("PRAGMA journal_mode = WAL")
+        self._to_wal()
         # In WAL, NORMAL may lose the last commits with the power; FULL does not, and a record is acknowledged on it.
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA foreign_keys = ON")
@@ -337,6 +341,18 @@ class Store:
         told = db.execute("SELECT value FROM note WHERE key = ?", (_BLOCKS_NOTE,)).fetchone()
         if told is None or told[0] != str(blocks.LAYOUT):
             self._read_heads_anew()
+
+    def _to_wal(self) -> None:
+        """WAL, for which SQLite asks for the file alone and does not wait by itself when another process has it."""
+        until = time.monotonic() + _BUSY_MS / 1000
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as fault:
+                if "locked" not in str(fault) or time.monotonic() > until:
+                    raise
+                time.sleep(0.02)
 
     def _migrate(self) -> None:
         with self._transaction() as db:

@@ -324,6 +324,23 @@ def _lock(file: TextIO) -> bool:
 # --- all of it ----------------------------------------------------------------------------------------------------
 
 
+# Each of them reads this when it is loaded. Two processes whose libraries each take all processors stand in each
+# other's way.
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes that start meanwhile calculate in one thread, unless the user said otherwise."""
+    added = [name for name in _THREADS if name not in os.environ]
+    os.environ.update(dict.fromkeys(added, "1"))
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
+
+
 @contextmanager
 def processes(jobs: int) -> Iterator[Executor | None]:
     """Processes of this machine; None, which plays in this one, for one job."""
@@ -333,7 +350,8 @@ def processes(jobs: int) -> Iterator[Executor | None]:
     # Fresh processes: a fork would inherit the threads of Polars in whatever state they are.
     pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_leave_interrupts_alone)
     try:
-        yield pool
+        with _one_thread_each():  # workers start with the first tasks
+            yield pool
     except BaseException:
         for worker in list(pool._processes.values()):
             worker.terminate()
@@ -433,7 +451,8 @@ def _tasks(keys: list[list[str]], done: Mapping[str, Score], jobs: int) -> Itera
     """Cases and the combinations that they lack, cut so that no process waits long for the last one."""
     lacking = [(n, [at for at, key in enumerate(row) if key not in done]) for n, row in enumerate(keys)]
     lacking = [(n, wanted) for n, wanted in lacking if wanted]
-    pieces = max(-(-_TASKS_A_JOB * jobs // max(len(lacking), 1)), 1)
+    # Cases differ much in length: each is cut for all processes, so that a long one at the end does not go on alone.
+    pieces = max(-(-_TASKS_A_JOB * jobs // max(len(lacking), 1)), 2 * jobs, 1)
     for n, wanted in lacking:
         size = -(-len(wanted) // pieces)
         for begin in range(0, len(wanted), size):

@@ -1,7 +1,7 @@
 """A device without a sensor, for the tests of wire, journal and link: banks to cut, a port in memory, a handler."""
 
 import zlib
-from collections.abc import Callable, MutableSequence
+from collections.abc import Callable, Iterator, MutableSequence
 
 from walktall import records as r
 from walktall import rows, wire
@@ -12,6 +12,15 @@ from walktall.session import merge_into
 DAY_S = 86400
 #: 2026-03-01 10:00 UTC.
 UTC_S = (2251 * DAY_S) + 36000
+
+
+def frames_in(data: bytes, decoder: wire.Decoder) -> Iterator[tuple[int, int, bytes]]:
+    """(kind, id, body) of every frame that ends in these bytes; what is begun waits in the decoder."""
+    at = 0
+    while at < len(data):
+        at = decoder.feed(data, at, len(data))
+        if decoder.size:
+            yield wire.frame_kind(decoder.frame), wire.frame_id(decoder.frame), wire.frame_body(decoder)
 
 
 class PowerCut(BaseException):
@@ -300,14 +309,7 @@ class Desk:
         """(kind, id, body) of every frame that came from the device since the last time."""
         data = bytes(self.port.from_device)
         self.port.from_device.clear()
-        found = []
-        at = 0
-        while at < len(data):
-            at = self._decoder.feed(data, at, len(data))
-            if self._decoder.size:
-                frame = self._decoder.frame
-                found.append((wire.frame_kind(frame), wire.frame_id(frame), wire.frame_body(self._decoder)))
-        return found
+        return list(frames_in(data, self._decoder))
 
     def ask(self, kind: int, body: bytes = b"", request_id: int = 7) -> list[tuple[int, int, bytes]]:
         """Every reply to one request."""

@@ -9,7 +9,7 @@ from walktall import wire
 from walktall_host.client import Client, Message, short_name, version_text
 from walktall_host.errors import BadReply, ConnectionLost, NoAnswer, NotAClip, Refused, TransferFailed, WalktallError
 
-from tests.desk_device import Desk
+from tests.desk_device import Desk, frames_in
 from tests.host_clip import DirectPort, FakeTime
 
 
@@ -28,11 +28,7 @@ class ScriptedPort:
         self._decoder = wire.Decoder()
 
     def write(self, data: bytes) -> None:
-        at = 0
-        while at < len(data):
-            at = self._decoder.feed(data, at, len(data))
-            if self._decoder.size:
-                self.asked.append((wire.frame_kind(self._decoder.frame), wire.frame_id(self._decoder.frame)))
+        self.asked += [(kind, request_id) for kind, request_id, _ in frames_in(data, self._decoder)]
 
     def read(self, timeout_s: float) -> bytes:
         self.reads += 1

@@ -14,7 +14,7 @@ from walktall_host.download import SESSIONS, Downloaded, download
 from walktall_host.errors import NotAClip, TransferFailed
 from walktall_host.store import Store
 
-from tests.desk_device import DAY_S, UTC_S, Desk, Flash, walk
+from tests.desk_device import DAY_S, UTC_S, Desk, Flash, frames_in, walk
 from tests.host_clip import DirectPort, FakeTime
 from tests.test_host_store import everything
 
@@ -314,13 +314,9 @@ def test_a_clip_that_holds_back_a_record_is_given_up_with_what_came(path: Path) 
 
     def without_three(data: bytes) -> bytes:
         out = b""
-        at = 0
-        while at < len(data):
-            at = decoder.feed(data, at, len(data))
-            if decoder.size:
-                kind, body = wire.frame_kind(decoder.frame), wire.frame_body(decoder)
-                if kind != wire.RECORD or wire.u16(body, 0) != 3:
-                    out += wire.encode(kind, wire.frame_id(decoder.frame), body)
+        for kind, request_id, body in frames_in(data, decoder):
+            if kind != wire.RECORD or wire.u16(body, 0) != 3:
+                out += wire.encode(kind, request_id, body)
         return out
 
     with pytest.raises(TransferFailed):

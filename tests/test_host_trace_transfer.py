@@ -13,7 +13,7 @@ from walktall_host.download import SESSIONS, TRACE, TRACE_WINDOW, Downloaded, do
 from walktall_host.errors import TransferFailed
 from walktall_host.store import Store
 
-from tests.desk_device import UTC_S, Desk, trace_block
+from tests.desk_device import UTC_S, Desk, frames_in, trace_block
 from tests.host_clip import DirectPort, FakeTime
 
 NOW_S = float(UTC_S + 3600 + r.EPOCH_UNIX_S)
@@ -151,11 +151,9 @@ def test_a_line_cut_in_a_block_goes_on_from_that_byte(path: Path) -> None:
 
     class Watched(DirectPort):
         def write(self, data: bytes) -> None:
-            at = 0
-            while at < len(data):
-                at = decoder.feed(data, at, len(data))
-                if decoder.size and wire.frame_kind(decoder.frame) == wire.FETCH_TRACE:
-                    asked = wire.unpack(wire.FETCH_TRACE_REQUEST_FIELDS, wire.frame_body(decoder))
+            for kind, _, body in frames_in(data, decoder):
+                if kind == wire.FETCH_TRACE:
+                    asked = wire.unpack(wire.FETCH_TRACE_REQUEST_FIELDS, body)
                     fetch_sizes.append((asked["from_block"], asked["offset"]))
             super().write(data)
 
@@ -244,14 +242,10 @@ def test_a_clip_that_sends_more_or_other_blocks_than_asked_for_is_no_honest_clip
             data: bytes, number: int = number, offset: int = offset, size: int = size, inner: wire.Decoder = decoder
         ) -> bytes:
             out = b""
-            at = 0
-            while at < len(data):
-                at = inner.feed(data, at, len(data))
-                if inner.size:
-                    kind, body = wire.frame_kind(inner.frame), wire.frame_body(inner)
-                    if kind == wire.TRACE_DATA and wire.u16(body, 0) > 20:
-                        body = wire.pack(wire.TRACE_DATA_FIELDS, (number, offset)) + bytes(size)
-                    out += wire.encode(kind, wire.frame_id(inner.frame), body)
+            for kind, request_id, body in frames_in(data, inner):
+                if kind == wire.TRACE_DATA and wire.u16(body, 0) > 20:
+                    body = wire.pack(wire.TRACE_DATA_FIELDS, (number, offset)) + bytes(size)
+                out += wire.encode(kind, request_id, body)
             return out
 
         with pytest.raises(TransferFailed, match="not asked for"):
@@ -266,14 +260,10 @@ def test_a_firmware_from_before_the_trace_is_downloaded_as_ever(path: Path) -> N
 
     def of_old(data: bytes) -> bytes:
         out = b""
-        at = 0
-        while at < len(data):
-            at = inner.feed(data, at, len(data))
-            if inner.size:
-                kind, body = wire.frame_kind(inner.frame), wire.frame_body(inner)
-                if kind == wire.HELLO | wire.REPLY:
-                    body = body[: wire.fields_size(wire.HELLO_FIELDS[: wire.H_TRACE_ID])]
-                out += wire.encode(kind, wire.frame_id(inner.frame), body)
+        for kind, request_id, body in frames_in(data, inner):
+            if kind == wire.HELLO | wire.REPLY:
+                body = body[: wire.fields_size(wire.HELLO_FIELDS[: wire.H_TRACE_ID])]
+            out += wire.encode(kind, request_id, body)
         return out
 
     result = fetch(DirectPort(desk, of_old), path)

@@ -38,7 +38,7 @@ from numpy.typing import NDArray
 from walktall import rows as layout
 
 from walktall_sim import chips, resample
-from walktall_sim.recordings import AXES, NEEDED, OPTIONAL, RecordingError, Table
+from walktall_sim.recordings import AXES, NEEDED, OPTIONAL, RecordingError, Table, is_number
 
 Floats = NDArray[np.float64]
 
@@ -240,7 +240,7 @@ def _umafall(file: Path, columns: Columns | None) -> Iterator[Table]:
         if not line.strip() or line.startswith("%"):
             continue
         fields = [part.strip() for part in line.rstrip().rstrip(";").split(";")]
-        if len(fields) == 7 and not _is_number(fields[0]):
+        if len(fields) == 7 and not is_number(fields[0]):
             continue  # the header, where it has no %
         try:
             rows.append(tuple(map(float, fields)))
@@ -419,14 +419,6 @@ def _fields(line: str) -> list[str]:
         return [name.strip() for name in next(csv.reader([line.strip()], delimiter=_separator(line)), [])]
     except csv.Error:
         return []
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _numbers(file: Path, data: bytes, names: Sequence[str]) -> Floats:

@@ -238,13 +238,14 @@ def _header(file: Path, head: bytes) -> list[str]:
     names = [name.strip() for name in next(csv.reader([text]), [])]
     if ";" in text and "," not in text:
         raise RecordingError(f"{file}: columns are separated by ';'; save it with ',' and decimal points")
-    if names and all(_is_number(name) for name in names):
+    if names and all(is_number(name) for name in names):
         raise RecordingError(f"{file}: line 1 holds numbers; put the header {','.join(NEEDED)} in front")
     _check_names(file, names)
     return names
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a cell holds a number."""
     try:
         float(text)
     except ValueError:

@@ -9,7 +9,7 @@ import gc
 import sys
 
 import micropython
-from parts import Bank, Clock, Motor, NoPort, no_sleep, some_bytes
+from parts import Bank, Clock, Motor, Nobody, NoPort, no_sleep, some_bytes
 
 # As `code.py` goes about it, each module compiled by a step of its own: nobody imports what has not been there.
 FIRST = "code.py retained boards hw hw.motor hw.imu bus_device driver".split()
@@ -22,28 +22,6 @@ LET_GO = {
     "driver gone": ("adafruit_lsm6ds", "adafruit_register", "adafruit_bus_device"),
     "boards gone": ("walktall.boards",),
 }
-
-
-class Nobody:
-    """A bus with a chip that answers its name and zeros."""
-
-    def try_lock(self):
-        return True
-
-    def unlock(self):
-        pass
-
-    def deinit(self):
-        pass
-
-    def writeto(self, address, buffer, *, start=0, end=None):
-        pass
-
-    def writeto_then_readfrom(self, address, out, into, *, out_start=0, out_end=None, in_start=0, in_end=None):
-        for i in range(in_start, len(into) if in_end is None else in_end):
-            into[i] = 0
-        if out[out_start] == 0x0F:
-            into[in_start] = 0x6A
 
 
 def meet_sensor():

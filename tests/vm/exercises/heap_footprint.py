@@ -6,32 +6,10 @@ after, after.
 
 import gc
 
-from parts import Bank, Clock, Motor, NoPort, no_sleep, some_bytes
+from parts import Bank, Clock, Motor, Nobody, NoPort, no_sleep, some_bytes
 
 banks = (Bank(), Bank())
 kept = [0, None]
-
-
-class Nobody:
-    """A bus with a chip that answers its name and zeros."""
-
-    def try_lock(self):
-        return True
-
-    def unlock(self):
-        pass
-
-    def deinit(self):
-        pass
-
-    def writeto(self, address, buffer, *, start=0, end=None):
-        pass
-
-    def writeto_then_readfrom(self, address, out, into, *, out_start=0, out_end=None, in_start=0, in_end=None):
-        for i in range(in_start, len(into) if in_end is None else in_end):
-            into[i] = 0
-        if out[out_start] == 0x0F:
-            into[in_start] = 0x6A
 
 
 def step():

@@ -110,6 +110,9 @@ def test_info_writes_nothing_on_the_clip_and_leaves_its_clock(
 def test_identify_buzzes_once(clip: tuple[Desk, str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "identify", "--port", clip[1])[0] == 0
     assert clip[0].handler.identified == 1
+    status, out, _ = run(capsys, "identify", "--port", clip[1], "--json")
+    assert (status, [each["port"] for each in json.loads(out)["devices"]]) == (0, [clip[1]])
+    assert clip[0].handler.identified == 2
 
 
 def one_line(err: str) -> str:

@@ -70,6 +70,34 @@ def test_a_change_is_told_in_words_and_kept(clip: tuple[Keeping, str], capsys: p
     assert desk.journal.settings.get("on_deg") == 12
 
 
+def test_what_changed_is_told_to_a_program_too(clip: tuple[Keeping, str], capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(
+        capsys, "settings", "set", "hold_s=15", "mode=desk", "on_deg=12", "--port", clip[1], "--json"
+    )
+    told = json.loads(out)
+    assert (status, err, told["kept"]) == (0, "", True)
+    assert [(each["name"], each["was"], each["value"]) for each in told["changed"]] == [
+        ("mode", 0, 1),
+        ("hold_s", 10, 15),
+    ]
+    _, out, _ = run(capsys, "settings", "reset", "--port", clip[1], "--json")
+    assert [(each["name"], each["value"]) for each in json.loads(out)["changed"]] == [("mode", 0), ("hold_s", 10)]
+    _, out, _ = run(capsys, "settings", "reset", "--port", clip[1], "--json")
+    assert json.loads(out) == {"changed": [], "kept": True}
+
+
+def test_settings_alone_takes_the_options_of_get_and_no_others_are_lost(
+    clip: tuple[Keeping, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, _ = run(capsys, "settings", "--port", clip[1], "--json")
+    assert status == 0
+    assert len(json.loads(out)["settings"]) == len(settings.SETTINGS)
+    status, out, err = run(capsys, "settings", "--port", clip[1], "set", "hold_s=20")
+    assert (status, out) == (2, "")
+    assert "--port belongs behind it" in one_line(err)
+    assert clip[0].journal.settings.get("hold_s") == 10
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -153,6 +181,22 @@ def test_a_calibration_is_followed_to_its_end(
     assert got == status
     assert words in out + err
     assert desk.handler.calibrations == 1
+
+
+def test_a_calibration_is_told_to_a_program_too(clip: tuple[Keeping, str], capsys: pytest.CaptureFixture[str]) -> None:
+    desk, port = clip
+    desk.journal.calibration[9] = 88
+    desk.handler.calibration_status = lambda: wire.CALIBRATION_NAMES.index("done")  # type: ignore[method-assign]
+    status, out, err = run(capsys, "calibrate", "--port", port, "--json")
+    told = json.loads(out)
+    assert (status, err) == (0, "")
+    assert (told["state"], told["quality"], told["kept"]) == ("done", 88, True)
+    desk.handler.calibration_status = (  # type: ignore[method-assign]
+        lambda: wire.CALIBRATION_NAMES.index("refused_moving")
+    )
+    status, out, err = run(capsys, "calibrate", "--port", port, "--json")
+    assert (status, out) == (1, "")
+    assert "you moved" in one_line(err)
 
 
 def test_a_calibration_that_does_not_end_is_given_up(

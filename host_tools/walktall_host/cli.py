@@ -530,17 +530,21 @@ app.command("whatif")(whatif.command)
 
 
 @app.command()
-def identify(port: Port = None, device: Device = None, quiet: Quiet = False) -> None:
+def identify(port: Port = None, device: Device = None, json_: Json = False, quiet: Quiet = False) -> None:
     """Make a clip buzz, to see which one it is.
 
     Example: walktall identify --device 3f9a
     """
     from .ports import each_clip
 
+    buzzing: list[dict[str, str]] = []
     for clip in each_clip(port, device, _tell_trouble):
         clip.client.identify()
-        if not quiet:
+        buzzing.append({"name": clip.hello.name, "port": clip.port})
+        if not quiet and not json_:
             print(f"clip {clip.hello.name} on {safe(clip.port)} buzzes; you can unplug it")
+    if json_:
+        write_json({"devices": buzzing})
 
 
 @app.command()

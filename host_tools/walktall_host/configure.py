@@ -72,13 +72,16 @@ def complete_change(incomplete: str) -> list[tuple[str, str]]:
 
 
 @app.callback(invoke_without_command=True)
-def _alone(context: typer.Context) -> None:
+def _alone(context: typer.Context, port: Port = None, device: Device = None, json_: Json = False) -> None:
     if context.invoked_subcommand is None:
-        # Through its own context, so that the environment counts as it does for `get`.
-        group: Any = context.command
-        command = group.get_command(context, "get")
-        with command.make_context("get", [], parent=context) as own:
-            command.invoke(own)
+        get(None, port, device, json_)
+        return
+    # The environment's are read by the command itself; what was typed here would be lost on it.
+    for name in ("port", "device", "json_"):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = f"--{name.rstrip('_')}"
+            raise BadInput(f"{option} belongs behind it: walktall settings {context.invoked_subcommand} {option} ...")
 
 
 @app.command()
@@ -145,6 +148,7 @@ def set_(
     ],
     port: Port = None,
     device: Device = None,
+    json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Change settings, all of them together or none. The clip keeps them.
@@ -165,8 +169,7 @@ def set_(
         before = clip.client.settings()
         _check(before, wanted)
         after = clip.client.set_settings(wanted)
-        _tell_changes(before, after, quiet)
-        _wait_until_kept(clip.client, quiet)
+        _tell_changes(clip.client, before, after, quiet, json_)
 
 
 def _check(before: dict[int, int], wanted: dict[int, int]) -> None:
@@ -186,6 +189,7 @@ def _check(before: dict[int, int], wanted: dict[int, int]) -> None:
 def reset(
     port: Port = None,
     device: Device = None,
+    json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Bring every setting back to its default. Sessions and calibration stay.
@@ -195,14 +199,23 @@ def reset(
     with one_clip(port, device) as clip:
         before = clip.client.settings()
         after = clip.client.reset_settings()
-        _tell_changes(before, after, quiet)
-        _wait_until_kept(clip.client, quiet)
+        _tell_changes(clip.client, before, after, quiet, json_)
 
 
-def _tell_changes(before: dict[int, int], after: dict[int, int], quiet: bool) -> None:
-    if quiet:
-        return
+def _tell_changes(client: Client, before: dict[int, int], after: dict[int, int], quiet: bool, as_json: bool) -> None:
+    """What a change came to, and whether the clip has written it."""
     changed = [index for index in sorted(after) if after[index] != before.get(index)]
+    if as_json:
+        known = [index for index in changed if index < len(settings.SETTINGS)]
+        told = [{**_document(index, after[index]), "was": before.get(index)} for index in known]
+        write_json({"changed": told, "kept": _wait_until_kept(client, True)})
+        return
+    if not quiet:
+        _tell_in_words(before, after, changed)
+    _wait_until_kept(client, quiet)
+
+
+def _tell_in_words(before: dict[int, int], after: dict[int, int], changed: list[int]) -> None:
     if not changed:
         print("Nothing changed: it was so already.")
     for index in changed:
@@ -213,16 +226,17 @@ def _tell_changes(before: dict[int, int], after: dict[int, int], quiet: bool) ->
             print(f"{name}: {old} -> {_shown(index, after[index])}: {means or meanings.SETTINGS[name]}")
 
 
-def _wait_until_kept(client: Client, quiet: bool, monotonic: Callable[[], float] = time.monotonic) -> None:
-    """Until the clip has written what changed, and what to do about it."""
+def _wait_until_kept(client: Client, quiet: bool, monotonic: Callable[[], float] = time.monotonic) -> bool:
+    """Until the clip has written what changed, and what to do about it; whether it has."""
     end_s = monotonic() + _KEPT_WITHIN_S
     while client.hello().has(wire.HF_UNSAVED):
         if monotonic() >= end_s:
             note("note: they are in force; the clip has not written them yet: leave it switched on for a while")
-            return
+            return False
         time.sleep(_POLL_S)
     if not quiet:
         print("Kept on the clip. You can unplug it.")
+    return True
 
 
 def clock(
@@ -270,7 +284,7 @@ def clock(
             print("You can unplug the clip.")
 
 
-def calibrate(port: Port = None, device: Device = None, quiet: Quiet = False) -> None:
+def calibrate(port: Port = None, device: Device = None, json_: Json = False, quiet: Quiet = False) -> None:
     """Teach a clip your upright. The clip can do it alone: stand tall and press twice.
 
     It confirms by three buzzes. It refuses, and keeps what it knew, if you moved.
@@ -279,7 +293,7 @@ def calibrate(port: Port = None, device: Device = None, quiet: Quiet = False) ->
     """
     with one_clip(port, device) as clip:
         client: Client = clip.client
-        if not quiet and sys.stdin.isatty():
+        if not quiet and not json_ and sys.stdin.isatty():
             input("Put the clip on, stand tall as you want to walk, press Enter, then hold still. ")
         state, quality = client.calibration(wire.CAL_START)
         end_s = time.monotonic() + _CALIBRATED_WITHIN_S
@@ -299,6 +313,8 @@ def calibrate(port: Port = None, device: Device = None, quiet: Quiet = False) ->
             raise NotCalibrated("that is too far from your last upright: what the clip knew stays; is it on right?")
         if state != "done":
             raise NotCalibrated("the calibration was given up; what the clip knew stays")
-        if not quiet:
+        if not quiet and not json_:
             print(f"Your upright is known: {calibration_words(quality)}.")
-        _wait_until_kept(client, quiet)
+        kept = _wait_until_kept(client, quiet or json_)
+        if json_:
+            write_json({"name": clip.hello.name, "state": state, "quality": quality, "kept": kept})

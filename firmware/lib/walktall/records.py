@@ -248,16 +248,6 @@ class Table(packing.Table):
 SESSION = Table(SESSION_FIELDS)
 
 
-def record_size(layout):
-    """Bytes of a record of that layout; the whole slot where the layout is not known."""
-    if 0 < layout <= SESSION_LAYOUT:
-        size = 1
-        for i in range(SESSION_COUNTS[layout]):
-            size += SESSION.widths[i]
-        return size
-    return SESSION_SLOT_BYTES
-
-
 def session_fault(fields):
     """Why no honest device can have written these fields, '' when nothing speaks against them.
 

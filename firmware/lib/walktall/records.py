@@ -12,7 +12,6 @@ from .packing import crc32 as crc32
 from .packing import seal_into as seal_into
 from .packing import sealed as sealed
 from .slots import *  # noqa: F403 - all of it is this module's too
-from .slots import SESSION_COUNTS, SESSION_LAYOUT
 
 #: Unix seconds of 2020-01-01 00:00:00 UTC, the zero of every ``utc_s``: 34 years of it fit a 31-bit small int. Zero
 #: itself means 'undated'.

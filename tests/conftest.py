@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests import soaking
+from tests.soaking import SEED as SEED
 from tests.vm.machine import Machine
 from tests.vm.vectors import write_all
-
-SEED = int(os.environ.get("WALKTALL_SEED", "20260105"))
 
 settings.register_profile("walktall", deadline=None, print_blob=True, derandomize="WALKTALL_SEED" not in os.environ)
 settings.load_profile("walktall")
@@ -20,6 +20,15 @@ settings.load_profile("walktall")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rewrite", action="store_true", help="write golden files and generated tables anew")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """`make soak` tells what it does; a worker of it leaves that to the controller."""
+    if os.environ.get("WALKTALL_SOAK") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(soaking.Told(config))
+
+
+pytest_runtest_call = soaking.pytest_runtest_call
 
 
 def pytest_report_header() -> str:
@@ -65,6 +74,12 @@ def seed() -> int:
     """The seed of this run; printed, so that a failure can be repeated."""
     print(f"WALKTALL_SEED={SEED}")
     return SEED
+
+
+@pytest.fixture
+def tally(request: pytest.FixtureRequest) -> soaking.Tally:
+    """For a test to say how far it is, and in the end how many cases it ran."""
+    return soaking.Tally(request.node.nodeid)
 
 
 @pytest.fixture

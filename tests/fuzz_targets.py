@@ -9,7 +9,7 @@ import inspect
 import random
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,10 +19,12 @@ from walktall_host import blocks, trace
 from walktall_host.client import Client, Hello, Message
 from walktall_host.download import download
 from walktall_host.errors import ConnectionLost, WalktallError
-from walktall_host.store import Store, read_record
+from walktall_host.store import read_record
 from walktall_host.terminal import safe
 
+from tests import made_trace
 from tests.desk_device import UTC_S, Desk, Flash, trace_block
+from tests.host_clip import store_in_memory
 from tests.test_journal import SMALL
 
 NOW_S = float(UTC_S + 3600 + r.EPOCH_UNIX_S)
@@ -41,14 +43,18 @@ _TABLES = (
 )
 
 
-def host_frames(data: bytes) -> int:
-    """The host's decoder and every table behind it: bytes as a port gives them. How many frames were taken."""
+def host_frames(data: bytes, sent: Container[bytes] | None = None) -> int:
+    """The host's decoder and every table behind it: bytes as a port gives them. How many frames were taken.
+
+    :param sent: the frames that were sent, before something happened to them: no other one may be taken
+    """
     decoder = wire.Decoder()
     at = frames = 0
     while at < len(data):
         at = decoder.feed(data, at, len(data))
         if decoder.size:
             frames += 1
+            assert sent is None or bytes(decoder.frame[: decoder.size]) in sent, "a frame that nobody sent"
             host_body(wire.frame_body(decoder))
     assert len(decoder.frame) == wire.MAX_FRAME
     return frames
@@ -176,7 +182,7 @@ def host_download(data: bytes) -> None:
     is what came, read or told as unreadable."""
     port = HostileClip(data)
     client = Client(port, port.monotonic, first_id=2000)
-    with Store(None) as store:
+    with store_in_memory() as store:
         with suppress(WalktallError):
             hello: Hello = client.hello()
             download(client, hello, store, lambda: NOW_S)
@@ -201,14 +207,14 @@ class DeviceTarget:
         self.held = self.desk.fetch()
         self.fed = 0
 
-    def feed(self, data: bytes, clear: bool = True) -> None:
+    def feed(self, data: bytes) -> None:
         desk = self.desk
         self.fed += len(data)
         desk.port.to_device += data
+        desk.handler.live_asked.clear()
         for _ in range(len(data) // 64 + 40):
             desk.poll()
-            if clear:
-                desk.port.from_device.clear()
+            desk.port.from_device.clear()
             if not desk.port.to_device and not desk.link.busy:
                 break
         assert not desk.port.to_device
@@ -227,48 +233,127 @@ class DeviceTarget:
         assert len(desk.link._tx) == 520 and len(desk.link._decoder.frame) == wire.MAX_FRAME
 
 
+def mutated(chance: random.Random, data: bytes, most: int = 3) -> bytes:
+    """The same bytes with up to ``most`` of them changed, one left out or doubled now and then, or the end cut off."""
+    out = bytearray(data)
+    for _ in range(chance.randrange(most + 1)):
+        if out:
+            out[chance.randrange(len(out))] = chance.choice((0, 1, 0x7F, 0x80, 0xFF, chance.randrange(256)))
+    what = chance.randrange(24)
+    if out and what < 3:
+        at = chance.randrange(len(out))
+        if what == 0:
+            del out[at]
+        elif what == 1:
+            out.insert(at, out[at])
+        else:
+            del out[at:]
+    return bytes(out)
+
+
+def request(chance: random.Random) -> tuple[int, bytes]:
+    """Kind and body of a request such as a host sends."""
+
+    def some(n: int) -> bytes:
+        return chance.randrange(n).to_bytes(4, "little")
+
+    kind = chance.randrange(1, wire.N_KINDS)
+    if kind == wire.CLOCK:
+        body = chance.choice((bytes(4), some(1 << 30)))
+    elif kind == wire.FETCH:
+        body = some(8)[:2] + some(10)[:2]
+    elif kind == wire.ACK:
+        body = some(5)[:2] + chance.randbytes(4)
+    elif kind == wire.SETTINGS_SET:
+        count = chance.randrange(1, 4)
+        pairs = (bytes([chance.randrange(48)]) + some(chance.choice((2, 20, 300))) for _ in range(count))
+        body = bytes([count]) + b"".join(pairs)
+    elif kind == wire.FORMAT:
+        # Asking for a nonce is harmless; guessing one is a matter of 2^32.
+        body = chance.choice((bytes(4), chance.randbytes(4))) + chance.randbytes(4)
+    elif kind == wire.FETCH_TRACE:
+        body = some(6) + some(600)[:2] + some(6)[:2]
+    else:
+        body = some(4)[:1]
+    return kind, body
+
+
 def requests(chance: random.Random) -> bytes:
-    """A stream that a host might send, with something wrong in it now and then."""
+    """A stream that a host might send, with something wrong in it now and then: noise, anything in a frame that checks,
+    requests of which some bytes are others, frames that were changed or cut on their way."""
     out = bytearray()
     for _ in range(chance.randrange(1, 12)):
         what = chance.randrange(8)
         if what == 0:
             out += chance.randbytes(chance.randrange(300))
             continue
-        kind = chance.randrange(1, wire.N_KINDS) if what < 7 else chance.randrange(256)
-        body = bytearray(chance.randbytes(chance.randrange(0, 60)))
-        if kind == wire.FORMAT and len(body) >= 4:
-            body[:4] = bytes(4)  # asking for a nonce is harmless; guessing one is a matter of 2^32
+        if what < 3:
+            kind, body = chance.randrange(256), chance.randbytes(chance.randrange(0, 60))
+        else:
+            kind, body = request(chance)
+            body = mutated(chance, body, 2)
         if kind == wire.CLOCK and len(body) >= 4:
-            body[3] &= 0x3F
-        frame = bytearray(wire.encode(kind, chance.randrange(65536), bytes(body)))
-        if chance.randrange(4) == 0:
-            for _ in range(chance.randrange(1, 4)):
-                frame[chance.randrange(len(frame))] = chance.randrange(256)
-        if chance.randrange(12) == 0:
-            del frame[chance.randrange(len(frame)) :]
-        out += frame
+            body = body[:3] + bytes([body[3] & 0x3F]) + body[4:]
+        frame = bytes(wire.encode(kind, chance.randrange(65536), body))
+        out += mutated(chance, frame) if chance.randrange(4) == 0 else frame
     return bytes(out)
 
 
-def replies(chance: random.Random) -> bytes:
-    """A stream that a clip might send, with something wrong in it now and then."""
+def replies(chance: random.Random) -> tuple[bytes, set[bytes]]:
+    """A stream that a clip might send, with something wrong in it now and then; and the frames that it did send."""
     out = bytearray()
+    sent = set()
     for _ in range(chance.randrange(1, 6)):
         what = chance.randrange(6)
         if what == 0:
             out += chance.randbytes(chance.randrange(300))
             continue
         kind = chance.choice((wire.RECORD, wire.TRACE_DATA, wire.LIVE_DATA, wire.ERROR, wire.HELLO | wire.REPLY))
-        body = bytearray(_HELLO if what == 1 else chance.randbytes(chance.randrange(wire.MAX_BODY + 1)))
-        for _ in range(chance.randrange(4)):
-            if body:
-                body[chance.randrange(len(body))] = chance.randrange(256)
-        frame = bytearray(wire.encode(kind, chance.randrange(65536), bytes(body)))
-        if chance.randrange(3) == 0:
-            frame[chance.randrange(len(frame))] = chance.randrange(256)
-        out += frame
-    return bytes(out)
+        if what == 1:
+            body = mutated(chance, _HELLO)
+        elif what == 2:
+            body = mutated(chance, b"\1\0\0" + chance.choice(_SLOTS))
+        else:
+            body = chance.randbytes(chance.randrange(wire.MAX_BODY + 1))
+        frame = bytearray(wire.MAX_FRAME)
+        frame[wire.HEADER_SIZE : wire.HEADER_SIZE + len(body)] = body
+        size = wire.frame_into(frame, len(body), kind, chance.randrange(65536))
+        sent.add(bytes(frame[:size]))
+        coded = bytearray(wire.MAX_ENCODED)
+        end = wire.stuff_into(frame, size, coded, 0)
+        out += mutated(chance, bytes(coded[:end])) if chance.randrange(3) == 0 else coded[:end]
+    return bytes(out), sent
+
+
+def _made() -> tuple[Sequence[bytes], Sequence[bytes]]:
+    walk = made_trace.plain_walk(400, leans=((100, 140), (200, 230)))
+    return [made_trace.slot_of(made_trace.record_of(walk))], list(made_trace.blocks(walk).values())
+
+
+#: A record and blocks as a clip makes them.
+_SLOTS, _BLOCKS = _made()
+
+
+def record_like(chance: random.Random) -> bytes:
+    """A record with something wrong in it, or bytes of a record's size."""
+    if chance.randrange(2):
+        return mutated(chance, chance.choice(_SLOTS))
+    return bytes([chance.randrange(3)]) + chance.randbytes(91)
+
+
+def block_like(chance: random.Random) -> bytes:
+    """A block with something wrong in it, or one with few things in it: rows that can nearly be read."""
+    if chance.randrange(2):
+        return mutated(chance, chance.choice(_BLOCKS), 6)
+    data = bytearray(rows.BLOCK_BYTES)
+    data[rows.H_KIND] = 1
+    data[rows.H_FLAGS] = chance.choice((0, 0, 1, 2, 3, 4, 7, 23))
+    data[rows.H_ROWS_FROM] = chance.choice((rows.HEADER_BYTES, rows.HEADER_BYTES, 80, chance.randrange(256)))
+    end = chance.choice((90, 200, 500, chance.randrange(600)))
+    data[rows.H_ROWS_END : rows.H_ROWS_END + 2] = end.to_bytes(2, "little")
+    for _ in range(chance.randrange(80)):
+        data[chance.randrange(40, rows.CRC_AT)] = chance.randrange(256)
+    return bytes(data)
 
 
 HOST_TARGETS: dict[str, Callable[[bytes], object]] = {
@@ -302,7 +387,11 @@ def write_seeds(folder: Path, seed: int) -> None:
     names = sorted(HOST_TARGETS)
     for k, name in enumerate(names):
         for n in range(12):
-            data = replies(chance) if name in ("frames", "download") else chance.randbytes(chance.randrange(1, 512))
+            data = {
+                "frames": replies(chance)[0],
+                "record": chance.choice(_SLOTS),
+                "block": chance.choice(_BLOCKS),
+            }.get(name, chance.randbytes(chance.randrange(1, 512)))
             (folder / f"{name}{n}").write_bytes(bytes([k]) + data)
 
 

@@ -7,12 +7,31 @@ import contextlib
 import os
 import select
 import socket
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from functools import cache
 
 from walktall_host.errors import ConnectionLost
+from walktall_host.store import Store
 
 from tests.desk_device import Desk
+
+
+@cache
+def _empty_store() -> bytes:
+    with Store(None) as store:
+        return bytes(store._db.serialize())
+
+
+def store_in_memory() -> Store:
+    """An empty store, as `Store(None)` makes one, in a tenth of the time: a copy of one."""
+    store = Store.__new__(Store)
+    store.path = None
+    store._db = sqlite3.connect(":memory:", isolation_level=None)
+    store._db.deserialize(_empty_store())
+    store._db.execute("PRAGMA foreign_keys = ON")
+    return store
 
 
 class DirectPort:

@@ -6,7 +6,6 @@ its acts are printed. CI runs 2,000 sequences of the journal and as many of the 
 """
 
 import os
-import sqlite3
 from collections.abc import Callable
 
 import pytest
@@ -23,9 +22,9 @@ from walktall_host import blocks
 from walktall_host.client import Client
 from walktall_host.download import download
 from walktall_host.errors import NotAClip, TransferFailed
-from walktall_host.store import Store
 
 from tests.desk_device import DAY_S, UTC_S, Flash, PowerCut, walk
+from tests.host_clip import store_in_memory
 from tests.test_journal import AFTER, SMALL, fields_of, image, opened, slots
 from tests.ticking_device import Life, pitch_of, roll_of
 
@@ -187,14 +186,6 @@ class Rtc:
         self._base_s = 0
 
 
-def _empty_store() -> bytes:
-    with Store(None) as store:
-        return bytes(store._db.serialize())
-
-
-_EMPTY = _empty_store()
-
-
 class LifePort:
     """The host's end of the clip's port: the clip lives on while the host waits."""
 
@@ -247,11 +238,7 @@ class DeviceLife:
         # Six records fit, and some two hours of walking: both are soon full.
         self.life = Life(SMALL, 160, parts)
         self.rtc = Rtc(self.life)
-        self.store = Store.__new__(Store)
-        self.store.path = None
-        self.store._db = sqlite3.connect(":memory:", isolation_level=None)
-        self.store._db.deserialize(_EMPTY)
-        self.store._db.execute("PRAGMA foreign_keys = ON")
+        self.store = store_in_memory()
         self.journal_id = self.life.device.journal.head[j.J_JOURNAL_ID]
         self.walked_s = 0
         self.losses = 0

@@ -11,7 +11,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -40,6 +40,13 @@ def firmware() -> str:
     return bytes(source_digest(str(_FIRMWARE_LIB))).hex()
 
 
+Tell = Callable[[int, int, str], None]
+
+
+def silence(done: int, of: int, unit: str) -> None:
+    """A tally for who does not want to be told how far it is."""
+
+
 class Tally:
     """How far a test is: ``tally(done, of, "sequences")``, as often as it likes."""
 
@@ -61,9 +68,9 @@ class Tally:
 
 
 def seconds(value: float) -> str:
-    """``43 s``, ``12 min`` or ``1.5 h``."""
+    """``2.1 s``, ``43 s``, ``12 min`` or ``1.5 h``."""
     if value < 100:
-        return f"{value:.0f} s"
+        return f"{value:.0f} s" if value >= 10 else f"{value:.1f} s"
     return f"{value / 60:.0f} min" if value < 6000 else f"{value / 3600:.1f} h"
 
 

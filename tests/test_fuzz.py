@@ -30,7 +30,7 @@ from tests.fuzz_targets import (
     requests,
     write_seeds,
 )
-from tests.soaking import SCALE, SEED, Tally
+from tests.soaking import SCALE, SEED, Tally, Tell, silence
 from tests.vm.machine import Machine
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,11 +43,7 @@ VM_BYTES = 60_000
 _PARTS = 4
 
 
-def silence(done: int, of: int, unit: str) -> None:
-    """For who does not want to be told how far it is."""
-
-
-def fuzz_device(n_bytes: int, seed: int, tell: Callable[[int, int, str], None] = silence) -> DeviceTarget:
+def fuzz_device(n_bytes: int, seed: int, tell: Tell = silence) -> DeviceTarget:
     chance = random.Random(seed)
     target = DeviceTarget()
     turn = 0
@@ -66,7 +62,7 @@ def fuzz_device(n_bytes: int, seed: int, tell: Callable[[int, int, str], None] =
     return target
 
 
-def fuzz_host(n_bytes: int, seed: int, tell: Callable[[int, int, str], None] = silence) -> dict[str, int]:
+def fuzz_host(n_bytes: int, seed: int, tell: Tell = silence) -> dict[str, int]:
     chance = random.Random(seed)
     targets: tuple[tuple[Callable[[bytes], object], Callable[[], bytes]], ...] = (
         (host_frames, lambda: chance.randbytes(1500)),

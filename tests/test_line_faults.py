@@ -7,7 +7,7 @@ what makes no difference to the host is lived through once: see `Case.each`.
 """
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from walktall import records as r
@@ -20,7 +20,7 @@ from walktall_host.store import Store
 
 from tests.desk_device import UTC_S, Desk, Flash, trace_block, walk
 from tests.host_clip import store_in_memory
-from tests.soaking import SCALE, SEED, Tally
+from tests.soaking import SCALE, SEED, Tally, Tell, silence
 from tests.test_journal import SMALL
 
 NOW_S = float(UTC_S + 3600 + r.EPOCH_UNIX_S)
@@ -31,13 +31,6 @@ SOAK_SESSIONS = 41
 SOAK_BLOCKS = 64
 #: Of the faults that `make soak` need not live through, one in so many is lived through all the same.
 _TRUST_IN = 200
-
-
-Tell = Callable[[int, int, str], None]
-
-
-def silence(done: int, of: int, unit: str) -> None:
-    """For who does not want to be told how far it is."""
 
 
 class Clock:

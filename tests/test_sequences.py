@@ -1,15 +1,15 @@
 """Any order of what can happen to a clip, against a tiny model: the journal by itself, and the whole device.
 
 A sequence is a string of bytes that hypothesis draws, three of them an act; what fails is shrunk to the shortest, and
-its acts are printed. CI runs 2,000 sequences of the journal and as many of the whole device as DEVICE_SEQUENCES says;
-`make soak` runs 200,000 and 20,000.
+its acts are printed. CI runs 2,000 sequences of each; `make soak` runs 200,000 of the journal and 20,000, longer ones,
+of the whole device, in batches, each of which is drawn anew from a seed of its own and can be repeated by itself.
 """
 
-import os
 from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, given, note
+from hypothesis import seed as hypothesis_seed
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from walktall import events as e
@@ -25,6 +25,7 @@ from walktall_host.errors import NotAClip, TransferFailed
 
 from tests.desk_device import DAY_S, UTC_S, Flash, PowerCut, walk
 from tests.host_clip import store_in_memory
+from tests.soaking import SCALE, SEED, Tally
 from tests.test_journal import AFTER, SMALL, fields_of, image, opened, slots
 from tests.ticking_device import Life, pitch_of, roll_of
 
@@ -33,7 +34,11 @@ JOURNAL_SEQUENCES = 2000
 DEVICE_SEQUENCES = 2000
 SOAK_JOURNAL_SEQUENCES = 200_000
 SOAK_DEVICE_SEQUENCES = 20_000
-SCALE = float(os.environ.get("WALKTALL_SOAK_SCALE", "1"))
+#: Sequences a batch, of which one is some seconds.
+_JOURNAL_BATCH = 1000
+_DEVICE_BATCH = 100
+#: Parts of the soak, for as many cores.
+_PARTS = 4
 
 _ACT_BYTES = 3
 _AFTERS = sorted(AFTER)
@@ -465,9 +470,10 @@ class DeviceLife:
     def _tick_of(self, pitch_cdeg: int, roll_cdeg: int, near: int | None) -> int:
         """The tick of the life with these angles, near to the one that was told at that time."""
         assert near is not None, "a row of a time at which nothing was worn"
-        for tick in sorted(range(near - 12, near + 12), key=lambda tick: abs(tick - near)):
-            if pitch_of(tick) == pitch_cdeg and roll_of(tick) == roll_cdeg:
-                return tick
+        for away in range(13):
+            for tick in (near - away, near + away):
+                if pitch_of(tick) == pitch_cdeg and roll_of(tick) == roll_cdeg:
+                    return tick
         raise AssertionError("a row that nobody wore at that time")
 
 
@@ -509,16 +515,42 @@ def test_the_whole_device_in_any_order(script: bytes) -> None:
     one_device(script)
 
 
-@pytest.mark.soak
-def test_the_journal_in_any_order_for_long() -> None:
-    count = int(SOAK_JOURNAL_SEQUENCES * SCALE)
-    hypothesis_settings(max_examples=count, suppress_health_check=QUICK, database=None)(given(SCRIPTS)(one_journal))()
-    print(f"{count} sequences of the journal")
+def for_long(
+    script: st.SearchStrategy[bytes],
+    live_one: Callable[[bytes], None],
+    wanted: int,
+    batch: int,
+    part: int,
+    tally: Tally,
+) -> None:
+    """A part of so many sequences, batch by batch.
+
+    :raises AssertionError: by hypothesis, with the shortest sequence that fails; the batch is noted
+    """
+    mine = int(wanted * SCALE) // _PARTS
+    done = 0
+    for number in range(-(-mine // batch)):
+        count = min(batch, mine - done)
+        drawn = SEED + 1_000_000 * part + number
+        several = hypothesis_settings(max_examples=count, suppress_health_check=QUICK, database=None)
+        try:
+            hypothesis_seed(drawn)(several(given(script)(live_one)))()
+        except BaseException:
+            print(f"part {part}, batch {number}: drawn from the seed {drawn}")
+            raise
+        done += count
+        tally(done, mine, "sequences")
+    print(f"{done} sequences")
 
 
 @pytest.mark.soak
-def test_the_whole_device_in_any_order_for_long() -> None:
-    count = int(SOAK_DEVICE_SEQUENCES * SCALE)
+@pytest.mark.parametrize("part", range(_PARTS))
+def test_the_journal_in_any_order_for_long(part: int, tally: Tally) -> None:
+    for_long(SCRIPTS, one_journal, SOAK_JOURNAL_SEQUENCES, _JOURNAL_BATCH, part, tally)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("part", range(_PARTS))
+def test_the_whole_device_in_any_order_for_long(part: int, tally: Tally) -> None:
     scripts = st.binary(min_size=8 * _ACT_BYTES, max_size=40 * _ACT_BYTES)
-    hypothesis_settings(max_examples=count, suppress_health_check=QUICK, database=None)(given(scripts)(one_device))()
-    print(f"{count} sequences of the whole device")
+    for_long(scripts, one_device, SOAK_DEVICE_SEQUENCES, _DEVICE_BATCH, part, tally)

@@ -234,7 +234,7 @@ class BiasTracker:
         tilt.bias_z = _held(tilt.bias_z + step)
 
     def step(self, tilt, var1):
-        """Look at the tick that `tilt` closed; after 3 s of rest move its bias a quarter of the way."""
+        """Look at the tick that `tilt` has gathered; after 3 s of rest move its bias a quarter of the way."""
         x = tilt.rate_x
         y = tilt.rate_y
         z = tilt.rate_z

@@ -190,7 +190,6 @@ class Chain:
         tilt = self.tilt
         gait = self.gait
         detector = self.detector
-        tilt.tick()
         gait.tick()
         if not self._tick_shaken:
             self.bias.step(tilt, gait.var1)
@@ -199,6 +198,7 @@ class Chain:
         if self.bow.left:
             self._bow()
         detector.look(tilt)
+        tilt.drop_tick()
         state = gait.walking | gait.jogging << 1 | gait.still << 2
         if self._settle:
             # A gap lies within the last second: its mean is not to be judged.

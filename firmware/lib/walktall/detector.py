@@ -310,7 +310,7 @@ class Detector:
         self.hill = self._hill_ticks
 
     def look(self, tilt):
-        """Angles of the tick that `tilt` just closed, in steps of 0.2 degrees, into `look_pitch_cdeg` (forward is
+        """Angles of the tick that `tilt` has gathered, in steps of 0.2 degrees, into `look_pitch_cdeg` (forward is
         positive) and `look_roll_cdeg` (right is)."""
         if not self.calibrated:
             return

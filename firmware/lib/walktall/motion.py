@@ -227,12 +227,13 @@ def take(tilt, gait, counts, at, n, use_accel):
     tilt._wx = px
     tilt._wy = py
     tilt._wz = pz
-    tilt._tx += tx
-    tilt._ty += ty
-    tilt._tz += tz
-    tilt._sx += sx
-    tilt._sy += sy
-    tilt._sz += sz
+    tilt.n += n
+    tilt.rate_x += tx
+    tilt.rate_y += ty
+    tilt.rate_z += tz
+    tilt.sum_x += sx
+    tilt.sum_y += sy
+    tilt.sum_z += sz
     if use_accel:
         gait._n += n
         gait._sq = sq

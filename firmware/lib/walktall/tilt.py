@@ -31,7 +31,7 @@ _LONG = const(2359296)
 
 
 class Tilt:
-    """Gravity in the sensor's frame (`gx`, `gy`, `gz`, Q20) and its sums over ticks. `motion.take` feeds it.
+    """Gravity in the sensor's frame (`gx`, `gy`, `gz`, Q20) and its sums over a tick. `motion.take` feeds it.
 
     `bias_x`, `bias_y`, `bias_z` are the gyroscope's bias in quarter counts (4.375 mdps each).
     """
@@ -52,17 +52,11 @@ class Tilt:
         self._wz = 0
         self._shift = 0
         self._young = 0
-        # Sums of the angular rate (counts) over this tick; `tick` leaves the last one's in `rate_x` ...
-        self._tx = 0
-        self._ty = 0
-        self._tz = 0
+        # Of this tick's samples so far: how many, and the sums of the angular rate (counts) and of g (Q14).
+        self.n = 0
         self.rate_x = 0
         self.rate_y = 0
         self.rate_z = 0
-        # Sums of g (Q14) over this tick; `tick` leaves the last one's in `sum_x` ...
-        self._sx = 0
-        self._sy = 0
-        self._sz = 0
         self.sum_x = 0
         self.sum_y = 0
         self.sum_z = 0
@@ -113,20 +107,9 @@ class Tilt:
             self.gz = az << 7
             self._renormalise()
 
-    def tick(self):
-        """Close a tick: what it gathered stands in `sum_x` ... and `rate_x` ... until the next."""
-        self.sum_x = self._sx
-        self.sum_y = self._sy
-        self.sum_z = self._sz
-        self.rate_x = self._tx
-        self.rate_y = self._ty
-        self.rate_z = self._tz
-        self.drop_tick()
-
     def drop_tick(self):
-        """Forget what this tick gathered (a gap fell into it)."""
-        self._sx = self._sy = self._sz = 0
-        self._tx = self._ty = self._tz = 0
+        """Forget what this tick gathered: it is over, or a gap fell into it."""
+        self.n = self.sum_x = self.sum_y = self.sum_z = self.rate_x = self.rate_y = self.rate_z = 0
 
     def loosen(self, shift):
         """Trust the accelerometer more for a while (gain 2^-shift, back to 2^-7 within 2.5 s): after a gap without

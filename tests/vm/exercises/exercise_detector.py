@@ -40,11 +40,11 @@ def run(name, changes, up):
     for i in range(len(counts) // 6):
         take(tilt, gait, counts, 6 * i, 1, 0 if shaken else 1)
         if i % 13 == 12:
-            tilt.tick()
             gait.tick()
             if name == "extreme" and chance.below(9) == 0:
                 detector.snoozed = chance.below(20)
             detector.look(tilt)
+            tilt.drop_tick()
             state = gait.walking | gait.jogging << 1 | gait.still << 2
             if shaken:
                 state |= events.SHAKEN

@@ -6,7 +6,8 @@ from walktall.tilt import Tilt
 
 def state(tilt, gait):
     """What a burst leaves behind."""
-    told = [tilt.gx, tilt.gy, tilt.gz, tilt.ex, tilt.ey, tilt.ez, tilt._sx, tilt._sy, tilt._sz, tilt._tx, tilt._tz]
+    told = [tilt.gx, tilt.gy, tilt.gz, tilt.ex, tilt.ey, tilt.ez, tilt.sum_x, tilt.sum_y, tilt.sum_z]
+    told += [tilt.n, tilt.rate_x, tilt.rate_z]
     told += [gait._sq, gait._sx, gait._sy, gait._sz, gait._n, gait._lx, gait._uz, gait._age, gait._ext, gait._f2]
     return told + [gait.steps, gait._phase, gait._mean] + list(gait._corr)
 
@@ -41,7 +42,9 @@ for name in ("corners", "extreme", "walk"):
         for value in state(tilt, gait):
             digest.add(value)
         if chance.below(3) == 0:
-            for each in (tilt, one_tilt, gait, one_gait):
+            for each in (tilt, one_tilt):
+                each.drop_tick()
+            for each in (gait, one_gait):
                 each.tick()
     digest.tell()
     print(same, tilt.gx, tilt.gy, tilt.gz, gait.steps, gait.walking)

@@ -47,10 +47,14 @@ IN_ORDER = {
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes hours runs only when it is asked for: `make soak`, or `-m soak`."""
-    if "soak" in (config.option.markexpr or "") or os.environ.get("WALKTALL_SOAK"):
+    """What takes hours runs only when it is asked for: `make soak`, or `-m soak`; of a soak that was cancelled what is
+    left: `make soak REST=1`."""
+    if os.environ.get("WALKTALL_SOAK") == "rest":
+        kept = [item for item in items if not soaking.has_run(item.nodeid)]
+    elif "soak" in (config.option.markexpr or "") or os.environ.get("WALKTALL_SOAK"):
         return
-    kept = [item for item in items if item.get_closest_marker("soak") is None]
+    else:
+        kept = [item for item in items if item.get_closest_marker("soak") is None]
     if len(kept) < len(items):
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept

@@ -176,6 +176,12 @@ def runs() -> dict[str, dict[str, Any]]:
     return dict(json.loads(RUNS.read_text())) if RUNS.exists() else {}
 
 
+def has_run(name: str) -> bool:
+    """It was run in full with this very firmware and this seed."""
+    ran = runs().get(name, {})
+    return bool(ran) and (ran["firmware"], ran["seed"]) == (firmware(), SEED)
+
+
 def write_down(ran: dict[str, dict[str, Any]]) -> None:
     """Put it in the place of what was written of the same parts."""
     lines = (f"{json.dumps(name)}: {json.dumps(each)}" for name, each in sorted({**runs(), **ran}.items()))

@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Bytes to each side. Held to docs/reliability.md by tests/test_reliability.py.
 CI_BYTES = 400_000
 SOAK_BYTES = 50_000_000
-SOAK_GUIDED_S = 600
+SOAK_GUIDED_INPUTS = 100_000
 #: ... and to the link on the on-device VM.
 VM_BYTES = 60_000
 _PARTS = 4
@@ -182,15 +182,21 @@ def test_the_host_for_long(part: int, tally: Tally) -> None:
 def test_the_host_guided_by_coverage(tmp_path: Path, tally: Tally) -> None:
     if importlib.util.find_spec("atheris") is None:
         pytest.skip("atheris is not installed (pip install 'walktall[soak]'): the host is fuzzed at random only")
-    seconds = max(5, int(SOAK_GUIDED_S * SCALE))
+    wanted = max(500, int(SOAK_GUIDED_INPUTS * SCALE))
     corpus = tmp_path / "corpus"
     corpus.mkdir()
     write_seeds(corpus, SEED)
-    command = [sys.executable, "-m", "tests.fuzz_targets", f"-max_total_time={seconds}", "-max_len=3000", str(corpus)]
-    done = subprocess.run(
-        [*command, f"-seed={SEED}", f"-artifact_prefix={tmp_path}/"], cwd=ROOT, capture_output=True, text=True
-    )
-    told = re.findall(r"Done (\d+) runs", done.stderr)
-    print(done.stderr[-2000:])
-    assert done.returncode == 0 and told and int(told[0]) > 100
-    tally(int(told[0]), int(told[0]), "inputs")
+    options = [f"-runs={wanted}", "-max_len=3000", "-timeout=20", f"-seed={SEED}", f"-artifact_prefix={tmp_path}/"]
+    command = [sys.executable, "-m", "tests.fuzz_targets", *options, str(corpus)]
+    told: list[str] = []
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as fuzzer:
+        assert fuzzer.stderr is not None
+        for line in fuzzer.stderr:
+            told = [*told[-40:], line]
+            at = re.match(r"#(\d+)\s", line)
+            if at:
+                tally(int(at[1]), wanted, "inputs")
+    print("".join(told))
+    ran = re.search(r"Done (\d+) runs", "".join(told))
+    assert fuzzer.returncode == 0 and ran and int(ran[1]) >= wanted
+    tally(int(ran[1]), wanted, "inputs")

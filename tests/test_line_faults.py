@@ -28,9 +28,9 @@ KINDS = ("cut", "late", "lost", "doubled", "changed")
 #: Held to docs/reliability.md by tests/test_reliability.py.
 CI_FAULTS_LEAST = 5000
 SOAK_SESSIONS = 41
-SOAK_BLOCKS = 64
+SOAK_BLOCKS = 40
 #: Of the faults that `make soak` need not live through, one in so many is lived through all the same.
-_TRUST_IN = 200
+_TRUST_IN = 500
 
 
 class Clock:

@@ -99,7 +99,7 @@ def on_socket(desk: Desk) -> Iterator[str]:
                 continue
             with peer, contextlib.suppress(OSError):
                 desk.port.connected = True
-                _serve(desk, peer.fileno(), stop)
+                serve(desk, peer.fileno(), stop)
             desk.port.connected = False
             desk.link.poll(desk.now_ms)
 
@@ -122,7 +122,7 @@ def on_pty(desk: Desk) -> Iterator[str]:
     master, slave = os.openpty()
     tty.setraw(slave)
     # The slave end stays open here: else the master reads EIO whenever the host closes.
-    thread = threading.Thread(target=_serve, args=(desk, master, stop))
+    thread = threading.Thread(target=serve, args=(desk, master, stop))
     thread.start()
     try:
         yield os.ttyname(slave)
@@ -133,7 +133,7 @@ def on_pty(desk: Desk) -> Iterator[str]:
         os.close(slave)
 
 
-def _serve(desk: Desk, fd: int, stop: threading.Event) -> None:
+def serve(desk: Desk, fd: int, stop: threading.Event) -> None:
     """Bytes to and fro until told to stop, or the other end closes."""
     while not stop.is_set():
         readable, _, _ = select.select([fd], [], [], 0.002)

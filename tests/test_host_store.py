@@ -1,12 +1,14 @@
 """The store: nothing twice, nothing lost, nothing half, and only for its owner."""
 
+import contextlib
 import os
 import re
 import signal
+import socket
 import sqlite3
 import stat
 import sys
-from collections.abc import Callable
+import threading
 from pathlib import Path
 
 import pytest
@@ -17,17 +19,18 @@ from walktall import slots, wire
 from walktall_host import store as stores
 from walktall_host.client import Client, Hello, Sent
 from walktall_host.download import TRACE_WINDOW, download
-from walktall_host.errors import StoreUnusable
+from walktall_host.errors import ConnectionLost, StoreUnusable
 from walktall_host.store import Store
 
 from tests.desk_device import UTC_S, Desk, trace_block, walk
-from tests.host_clip import DirectPort, FakeTime
+from tests.host_clip import DirectPort, FakeTime, serve
 
 NOW_S = float(UTC_S + r.EPOCH_UNIX_S)
 
 
 #: Held to docs/reliability.md by tests/test_reliability.py.
-KILLS_LEAST = 70
+KILLS_LEAST = 150
+
 
 def hello_of(**changes: int | bytes | str) -> Hello:
     values = dict(zip((row[0] for row in wire.HELLO_FIELDS), wire.HELLO_TABLE.new_values(), strict=True))
@@ -197,44 +200,113 @@ def filled_desk() -> Desk:
     return desk
 
 
-def fetch_all(desk: Desk, path: Path, trace: Callable[[str], None] | None = None) -> int:
+def fetch_all(desk: Desk, path: Path) -> int:
+    desk.port.connected = True
     client = Client(DirectPort(desk), FakeTime())
     with Store(path) as store:
-        if trace is not None:
-            store._db.set_trace_callback(trace)
         return download(client, client.hello(), store, lambda: NOW_S).new
+
+
+class PairPort:
+    """The host's end of a pair of sockets; at the other end another process polls the clip."""
+
+    name = "pair"
+
+    def __init__(self, end: socket.socket) -> None:
+        self._end = end
+
+    def read(self, timeout_s: float) -> bytes:
+        self._end.settimeout(max(0.001, timeout_s))
+        try:
+            data = self._end.recv(4096)
+        except TimeoutError:
+            return b""
+        if not data:
+            raise ConnectionLost("the clip has gone")
+        return data
+
+    def write(self, data: bytes) -> None:
+        self._end.settimeout(None)
+        self._end.sendall(data)
+
+    def close(self) -> None:
+        self._end.close()
+
+
+def host_process(desk: Desk, path: Path, kill_at: int, told: Path | None = None) -> int:
+    """Status of a process that downloads from this clip, which lives on here, and is killed when it is about to send
+    its ``kill_at``-th statement to SQLite, those that make and open the store among them; 0 = never.
+
+    :param told: where it writes its statements, one a line
+    """
+    ours, theirs = socket.socketpair()
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            ours.close()
+            statements: list[str] = []
+
+            def look(statement: str) -> None:
+                statements.append(statement.split("\n")[0])
+                if len(statements) == kill_at:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            prepare = Store._prepare
+
+            def watched(store: Store, name: str) -> None:
+                store._db.set_trace_callback(look)
+                prepare(store, name)
+
+            Store._prepare = watched  # type: ignore[method-assign]
+            client = Client(PairPort(theirs))
+            with Store(path) as store:
+                download(client, client.hello(), store, lambda: NOW_S)
+            if told is not None:
+                told.write_text("\n".join(statements))
+            status = 0
+        finally:
+            os._exit(status)
+    theirs.close()
+    desk.port.connected = True
+    with ours, contextlib.suppress(ConnectionError):
+        serve(desk, ours.fileno(), threading.Event())
+    # The port goes with its process.
+    desk.port.connected = False
+    desk.poll()
+    desk.port.to_device.clear()
+    desk.port.from_device.clear()
+    return os.waitpid(child, 0)[1]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_host_killed_at_any_statement_leaves_a_store_from_which_the_download_goes_on(tmp_path: Path) -> None:
-    statements: list[str] = []
-    fetch_all(filled_desk(), tmp_path / "whole.sqlite3", statements.append)
-    assert len(statements) >= KILLS_LEAST
+    """The clip lives on in another process, and knows what it was told before the kill: also of a receipt that the
+    host did not live to write down."""
+    told = tmp_path / "statements"
+    assert host_process(filled_desk(), tmp_path / "whole.sqlite3", 0, told) == 0
+    statements = told.read_text().split("\n")
     print(f"{len(statements)} kills")
+    assert len(statements) >= KILLS_LEAST
+    assert {"BEGIN IMMEDIATE", "COMMIT"} <= set(statements) and any("CREATE TABLE" in each for each in statements)
     whole = everything(tmp_path / "whole.sqlite3")
+    ahead = 0
     for n in range(1, len(statements) + 1):
         desk = filled_desk()
         path = tmp_path / f"{n}.sqlite3"
-        child = os.fork()
-        if not child:
-            left = [n]
-
-            def kill(_: str, left: list[int] = left) -> None:
-                left[0] -= 1
-                if not left[0]:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-            try:
-                fetch_all(desk, path, kill)
-            finally:
-                os._exit(0)
-        assert os.WIFSIGNALED(os.waitpid(child, 0)[1]), "it lived on"
+        assert os.WIFSIGNALED(host_process(desk, path, n)), "it lived on"
         with Store(path) as store:
+            assert store._db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            here = dict(store._db.execute("SELECT seq, raw FROM record").fetchall())
             for session in store.sessions():
                 assert session["wear_s"] == 299 + session["seq"]
             for number, raw in store._db.execute("SELECT block, raw FROM trace_block"):
                 assert raw == trace_block(number)
-        # The clip may have heard more than the store knows: it goes on all the same.
+            noted = store._db.execute("SELECT count(*) FROM record WHERE acked = 1").fetchone()[0]
+        # What the clip was told is here is here; the store may not have come to noting it.
+        assert set(here) >= set(range(1, desk.journal.acked_seq + 1)), "acknowledged, and not committed"
+        assert noted <= desk.journal.acked_seq
+        ahead += noted < desk.journal.acked_seq
         fetch_all(desk, path)
         assert desk.journal.unacknowledged == 0
         done = everything(path)
@@ -242,6 +314,7 @@ def test_a_host_killed_at_any_statement_leaves_a_store_from_which_the_download_g
         assert [row[2:4] for row in done["trace_block"]] == [row[2:4] for row in whole["trace_block"]]
         assert len(done["session"]) == 11
         assert done["former"] == [] and done["trace_lost"] == []
+    assert ahead, "no kill between the receipt and its note was tried"
 
 
 def test_a_full_disk_in_mid_transfer_keeps_what_was_committed(tmp_path: Path) -> None:

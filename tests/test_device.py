@@ -54,6 +54,7 @@ def test_the_bus_is_left_alone_while_the_motor_is_driven() -> None:
     clip = Clip(Walker(leans=LEAN)).calibrated()
     clip.run_until(start_s(clip) + 45)
     driven = 0
+    glances = 0
     while clip.clock.now_us < (start_s(clip) + 60) * 1e6:
         busy = clip.device.buzzing
         before = clip.bus.n_transfers
@@ -61,8 +62,11 @@ def test_the_bus_is_left_alone_while_the_motor_is_driven() -> None:
         clip.step()
         if busy and was_on and clip.motor_on:
             driven += 1
-            assert clip.bus.n_transfers == before
+            # One look, for which the drive rests; nothing is drained.
+            assert clip.bus.n_transfers - before <= 1
+            glances += clip.bus.n_transfers - before
     assert driven
+    assert glances
 
 
 @pytest.mark.parametrize("profile", CHIPS)

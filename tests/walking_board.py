@@ -128,16 +128,7 @@ class Clip(VirtualBoard):
 
     def pulses(self, since_s: float = 0.0) -> list[int]:
         """Lengths, in ms, of the pulses that began after ``since_s``."""
-        lengths = []
-        began_us = None
-        for at_us, duty in self.edges:
-            if duty and began_us is None:
-                began_us = at_us
-            elif not duty and began_us is not None:
-                if began_us >= since_s * 1e6:
-                    lengths.append(round((at_us - began_us) / 1000))
-                began_us = None
-        return lengths
+        return [round((end_us - at_us) / 1000) for at_us, end_us in self.pwm.pulses if at_us >= since_s * 1e6]
 
     def ask(self, kind: int, body: bytes = b"", request_id: int = 1, patience_s: float = 3.0) -> dict[int, list[bytes]]:
         """Send a request over the port; the bodies of the replies, by their kind, until the one that ends it."""

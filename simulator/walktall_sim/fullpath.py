@@ -44,6 +44,8 @@ class Times:
     moved_us: int
     wake_us: int
     fifo_us: int
+    #: a look while the motor plays
+    glance_us: int
 
 
 @functools.cache
@@ -76,7 +78,7 @@ def times_of(chip: str) -> Times:
     for n in range(imu.max_samples + 1):
         last = drain_us.get(n, last)
         table.append(last)
-    dozes = [took_us(what) for what in (imu.doze, imu.moved, imu.wake, imu.restart_fifo)]
+    dozes = [took_us(what) for what in (imu.doze, imu.moved, imu.wake, imu.restart_fifo, imu.glance)]
     return Times(start_us, power_cycle_us, lead_us, check_us, tuple(table), *dozes)
 
 
@@ -97,6 +99,7 @@ class CountsImu:
         self._output = bytes(3)  # what the chip's registers show
         self._looked = b""
         self._looks_alike = 0
+        self._glanced: list[int] = []
         self._ready: list[list[int]] = []
 
     def _due(self, at_us: int) -> int:
@@ -155,6 +158,19 @@ class CountsImu:
         self._clock.advance_us(self._times.fifo_us)
         self._next = max(self._next, self._due(self._clock.now_us))
         self._ready.clear()
+
+    def glance(self) -> int:
+        """Whether the newest sample differs from that of the last glance, and is none that stands at its end."""
+        before = self._glanced
+        newest = self._source.block(self._due(self._clock.now_us) - 1, 1)
+        self._clock.advance_us(self._times.glance_us)
+        if len(newest) and chips.present(newest)[0]:
+            self._glanced = chips.quantise(newest, ACCEL_FS_G, GYRO_FS_DPS)[0].tolist()
+        accel = self._glanced[:3]
+        ends = {-32768, 32767}
+        if self._glanced == before or not any(accel) or (ends & set(accel) and ends & set(before[:3])):
+            return 0
+        return 1
 
     def stop(self) -> None:
         """Nothing to close."""

@@ -2,7 +2,7 @@
 
 ``PwmOut`` has the surface of ``pwmio.PWMOut`` that the motor driver uses. ``Drv2605l`` is TI's chip by the registers
 that real-time playback needs; its waveform sequencer is not modelled. What the motor does to the sensor (it shakes it)
-is the source's business: ``is_running`` and ``edges`` tell when it turned.
+is the source's business: ``is_running``, ``edges`` and ``pulses`` tell when it turned.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from collections.abc import Callable
 
 from walktall_sim.bus import ByteBuffer
 from walktall_sim.clock import Clock
+
+REST_US = 5_000
+"""A rest of the drive that is shorter is none between pulses: the firmware glances at the sensor meanwhile."""
 
 
 class PwmOut:
@@ -49,6 +52,21 @@ class PwmOut:
     def is_running(self) -> bool:
         """Whether the motor is driven now."""
         return self._duty > 0
+
+    @property
+    def pulses(self) -> list[tuple[int, int]]:
+        """(begin, end) in us of each pulse that is over, as they are felt: shorter rests than ``REST_US`` are not."""
+        told: list[tuple[int, int]] = []
+        begin_us = -1
+        for at_us, duty_u16 in self.edges:
+            if not duty_u16:
+                told.append((begin_us, at_us))
+                begin_us = -1
+            elif begin_us < 0:
+                begin_us = at_us
+                if told and at_us - told[-1][1] < REST_US:
+                    begin_us = told.pop()[0]
+        return told
 
     def deinit(self) -> None:
         """The pin goes back to being nothing: the gate's pull-down stops the motor."""

@@ -122,6 +122,9 @@ _STALE_SAMPLES = const(104)  # 2 s of stale data: the sensor is started anew
 _RETRY_MS = const(250)
 _RETRY_MAX_MS = const(1500)  # with a start of 0.6 s behind it: back within 3 s of the cause's going
 _AGAIN_MS = const(10)
+# With two of them between a fault and the motor's end, and a turn, that is within 100 ms.
+_GLANCE_MS = const(40)
+_ALIKE_MAX = const(1)  # samples in a row that are the one before again, with which a pattern still begins
 _FAULTS_MAX = const(10)
 _GAP_PIECE = const(3120)  # 60 s
 _DOZE_SAMPLES = const(52)  # a look a second
@@ -300,6 +303,7 @@ class Device:
         self._owed = 0  # samples, missing ones too, that the chain has or lie in the gap: less only if a turn broke off
         self._retry_ms = _RETRY_MS
         self._due_ms = now_ms
+        self._glance_ms = now_ms
         self._second_ms = ticks_add(now_ms, _SECOND_MS)
         self._scan_ms = now_ms
         self._colour = LED_OFF
@@ -368,6 +372,10 @@ class Device:
             edge = ticks_diff(self._buzz.next_edge_ms, now_ms)
             if edge < wait:
                 wait = edge
+            if self._watching():
+                glance = ticks_diff(self._glance_ms, now_ms)
+                if glance < wait:
+                    wait = glance
         elif not self.off:
             due = ticks_diff(self._due_ms, now_ms)
             if due < wait:
@@ -418,9 +426,16 @@ class Device:
         self._look_at_button(now_ms)
         self.link.poll(now_ms)
         if self._buzz.busy:
-            self._drive(self._buzz.step(now_ms))
+            duty_u16 = self._buzz.step(now_ms)
             if not self._buzz.busy:
+                self._drive(0)
                 self._due_ms = now_ms
+            elif not self._watching():
+                self._drive(duty_u16)
+            elif ticks_diff(now_ms, self._glance_ms) < 0:
+                self._drive(0 if self._retried else duty_u16)
+            elif self._glance(now_ms):
+                self._drive(duty_u16)
         if not self._buzz.busy and not self.off and ticks_diff(now_ms, self._due_ms) >= 0:
             self._sense(now_ms)
         if self._calibrating:
@@ -510,8 +525,40 @@ class Device:
 
     def _start_pattern(self, pattern):
         duty_u16 = self.settings.values[_SET_STRENGTH_PCT] * 65535 // 100
-        # The burst that led here took milliseconds of its own, which the first pulse shall not lack.
-        self._drive(self._buzz.start(pattern, self._ticks_ms(), duty_u16))
+        well = not self._watching() or self._glance(self._ticks_ms())
+        if well or (self._retried and self._watching()):
+            # The burst that led here took milliseconds of its own, which the first pulse shall not lack.
+            duty_u16 = self._buzz.start(pattern, self._ticks_ms(), duty_u16)
+            self._drive(duty_u16 if well else 0)
+
+    def _watching(self):
+        """True while the sensor gathers samples, and a pattern ends when it does not."""
+        return self._sensor_ok and not self._dozing and not self.off
+
+    def _glance(self, now_ms):
+        """At a pattern's begin, and in its course: True while the sensor feels. Its bus is asked while the motor is not
+        driven: the drive rests for the millisecond that it takes, too short for the motor to show. After a transfer
+        that failed it rests until one succeeds; when the next fails too, or the values are none, the pattern is over.
+        """
+        self._drive(0)
+        self._glance_ms = ticks_add(now_ms, _GLANCE_MS)
+        try:
+            seen = self._imu.glance()
+        except (OSError, RuntimeError, ValueError) as fault:
+            if self._retried:
+                self._sensor_failed(now_ms, fault)
+            else:
+                self._retried = True
+                self._note("imu", fault)
+                self._glance_ms = ticks_add(self._ticks_ms(), _AGAIN_MS)
+            return False
+        self._retried = False
+        if seen <= 0:
+            self._motor_off()
+            self._due_ms = now_ms  # what it has gathered tells the rest
+            if seen < 0:
+                self._check_sensor(now_ms)
+        return seen > 0
 
     def _play(self, pattern):
         """A pattern of the device's own; the chain is told that it shakes the sensor."""
@@ -524,6 +571,8 @@ class Device:
         self.chain.buzz_request = 0
         if self.chain.left_out and pattern != z.P_CALIBRATED and not self.link.live:
             return  # nobody wears it: on the charger only what was asked for is answered
+        if self._supply.same > _ALIKE_MAX:
+            return  # what it was asked for by may be no posture
         if z.P_FORWARD <= pattern <= z.P_SIDE:
             self._buzzed = True
             self._buzzed_ms = now_ms

@@ -69,7 +69,8 @@ class Supply:
         self._rate_n = 0
         self._rate_ms = 0
         self._last = array("h", [0] * 6)
-        self._same = 0
+        #: Samples in a row that were the one before again, `STALE_SAMPLES` at the most.
+        self.same = 0
         self._ended = 0
         #: Stale samples in a row.
         self.stale = 0
@@ -227,7 +228,7 @@ class Supply:
 
         :param counts: six a sample, as `walktall.hw.imu` has them: rate x, y, z, force x, y, z
         """
-        same = self._same
+        same = self.same
         ended = self._ended
         believed = n
         last = self._last
@@ -269,6 +270,6 @@ class Supply:
             self.stale = 0
         for i in range(6):
             last[i] = counts[at - 6 + i]
-        self._same = same
+        self.same = same
         self._ended = ended
         return believed

@@ -39,6 +39,11 @@ class Imu:
     def check(self):
         return self.failing == 0
 
+    def glance(self):
+        if self.failing:
+            raise OSError(5)
+        return 1
+
     def feed(self, passed_ms):
         """Time passes; the FIFO holds what is due."""
         self.fed_ms += passed_ms
@@ -87,7 +92,7 @@ def run(name, changes, meddle):
     device = Device(imu, motor, banks, NoPort(), clock.ticks_ms, held, button=button, random_bytes=some_bytes)
     device.chain.set_upright(0, 8190, 60, 60, 20, -10, 90)
     digest = Digest("device", 400)
-    edges = motor.edges
+    duty = motor.duty
     polls = 0
     naps = [0]
 
@@ -116,9 +121,9 @@ def run(name, changes, meddle):
                 imu.failing -= 1
                 imu.at = imu.fed_ms * 52 // 1000  # nothing gathers while it is away
         device.poll()
-        if motor.edges != edges:
-            edges = motor.edges
-            print(clock.now_ms, motor.duty)
+        if motor.duty != duty:
+            duty = motor.duty
+            print(clock.now_ms, duty)
         while device.ring.take():
             ring = device.ring
             print(ring.sample, events.NAMES[ring.code], ring.fault, ring.label, ring.value)

@@ -130,6 +130,18 @@ for identity in (TRC, SOX):
             total += n
     digest.tell()
     print(total, imu.overrun, imu.n_bad_words)
+    # While the motor plays: values that move, stand still, stand at their end, are nothing; a setting that was lost.
+    told = []
+    for value in (1, 2, 2, 3, 0x7FFF, 0x7FFE, 0x8000, 0x7FFF, 0, 5):
+        sensor.registers[0x2A] = value & 0xFF
+        sensor.registers[0x2B] = value >> 8
+        told.append(imu.glance())
+    sensor.registers[0x10] ^= 8
+    told.append(imu.glance())
+    sensor.registers[0x10] ^= 8
+    sensor.registers[0x22] = 1
+    told.append(imu.glance())
+    print(told)
     # Waiting for motion: what is written, and what is told of stillness, motion, values that stand still, a reset.
     imu.doze()
     told = []
@@ -156,6 +168,12 @@ def drains(identity, drivers=(Driver, Driver)):
         imu.drain()
         imu.drain()
         imu.check()
+        after = gc.mem_alloc()
+        worst = max(worst, after - before)
+    for n in range(10):
+        sensor.registers[0x28] = n
+        before = gc.mem_alloc()
+        imu.glance()
         after = gc.mem_alloc()
         worst = max(worst, after - before)
     imu.doze()

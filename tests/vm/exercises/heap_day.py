@@ -19,17 +19,6 @@ WALK_EVERY = 60  # minutes
 WALK_FOR = 5
 
 
-class Day(BusOfBytes):
-    """The bus, with output registers that are never still and a wake-up function that a nudge trips."""
-
-    def writeto_then_readfrom(self, address, out, into, *, out_start=0, out_end=None, in_start=0, in_end=None):
-        if out[out_start] == 0x0F and self.registers[0x10] == 0x20:
-            self.registers[0x28] = (self.registers[0x28] * 5 + 37) & 0xFF
-        BusOfBytes.writeto_then_readfrom(
-            self, address, out, into, out_start=out_start, out_end=out_end, in_start=in_start, in_end=in_end
-        )
-
-
 class Power:
     """A charger."""
 
@@ -38,7 +27,7 @@ class Power:
     usb = False
 
 
-bus = Day(False, "walk")
+bus = BusOfBytes(False, "walk")
 clock = Clock((1 << 29) - 100000)
 power = Power()
 walking = bus.counts

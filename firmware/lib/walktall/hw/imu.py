@@ -12,7 +12,8 @@ through.
 
 `doze()` leaves the accelerometer alone on, at 26 Hz in low power, to wait for motion: the chip's wake-up function tells
 by WAKE_UP_SRC when two samples in a row differ by more than 62 mg on an axis (its slope filter halves the difference).
-`moved()` asks it; `wake()` and, when the gyroscope has settled, `restart_fifo()` lead back.
+`moved()` asks it; `wake()` and, when the gyroscope has settled, `restart_fifo()` lead back. `glance()` is the same look
+for while the motor plays a pattern.
 
 Scale: 1 g = 8197 counts (0.122 mg a count), 1 dps = 57.14 counts (17.5 mdps a count): datasheets, table 3.
 Registers: ST's ``lsm6ds3tr-c_reg.h``, ``lsm6dsox_reg.h``.
@@ -78,6 +79,7 @@ _WAKE_UP_THS = const(0x5B)
 _WAKE_UP_DUR = const(0x5C)
 _LOOK_BYTES = const(31)  # WHO_AM_I 0Fh .. OUTZ_H_XL 2Dh in one burst
 _LOOK_WAKE = const(0x1B - 0x0F)  # WAKE_UP_SRC; WU_IA is bit 3
+_LOOK_GYRO = const(0x22 - 0x0F)
 _LOOK_ACCEL = const(0x28 - 0x0F)
 _STILL_LOOKS = const(3)
 
@@ -125,6 +127,7 @@ class Imu:
         self._n_last = 0
         self._look = bytearray(_LOOK_BYTES)
         self._looks_alike = 0
+        self._at_end = False  # at the last glance
 
     def start(self):
         """Find, reset and configure the chip, and start its FIFO.
@@ -339,6 +342,35 @@ class Imu:
         self._write(_CTRL6_C, 0)
         self._write(_CTRL1_XL, _CTRL1)
         self._write(_CTRL2_G, _CTRL2)
+
+    def glance(self):
+        """While a pattern of the motor plays: 1 all is well, 0 the values are the last glance's, or an axis of the
+        accelerometer stands at its end as one did then, or all its axes read nothing; -1 the chip has lost what was
+        written. The FIFO is left as it is. Allocates nothing.
+
+        :raises OSError: the chip does not answer
+        """
+        look = self._look
+        gyro = look[_LOOK_GYRO] | look[_LOOK_GYRO + 2] << 8 | look[_LOOK_GYRO + 4] << 16
+        accel = look[_LOOK_ACCEL] | look[_LOOK_ACCEL + 2] << 8 | look[_LOOK_ACCEL + 4] << 16
+        self._read(_WHO_AM_I, look, _LOOK_BYTES)
+        if look[0] != self.who_am_i or look[1] != _CTRL1 or look[2] != _CTRL2 or look[3] != _CTRL3:
+            return -1
+        before = self._at_end
+        at_end = False
+        nothing = True
+        for at in range(_LOOK_ACCEL, _LOOK_BYTES, 2):
+            value = look[at] | look[at + 1] << 8
+            if value:
+                nothing = False
+            if value == 0x7FFF or value == 0x8000:
+                at_end = True
+        self._at_end = at_end
+        if nothing or (at_end and before):
+            return 0
+        if gyro != look[_LOOK_GYRO] | look[_LOOK_GYRO + 2] << 8 | look[_LOOK_GYRO + 4] << 16:
+            return 1
+        return 1 if accel != look[_LOOK_ACCEL] | look[_LOOK_ACCEL + 2] << 8 | look[_LOOK_ACCEL + 4] << 16 else 0
 
     def drain(self):
         """Read up to ``MAX_SAMPLES`` samples into ``counts``: how many there are now, 0 when the FIFO is empty.

@@ -20,7 +20,7 @@ help:
 	@echo "make bench-host  how quick the walker's tool is with five years of walks"
 	@echo "make bench-sim  how fast the simulator is, beside other filters; compiles the chain first"
 	@echo "make compiled  the detection chain compiled by Cython, for the simulator's fast path"
-	@echo "make soak      what takes long: a simulated week, a day on the on-device VM, fuzzing"
+	@echo "make soak      what takes hours: fuzzing, sequences, cuts at every byte, weeks; PART=FILE one file, REST=1 the rest"
 	@echo "make drive     what belongs on the board's drive, in build/drive"
 	@echo "make pictures  the documents' pictures anew, from real output"
 	@echo "make docs      the documentation site, in build/docs"
@@ -89,9 +89,16 @@ compiled: $(VENV)/.dev
 bench-host: $(VENV)/.dev
 	@$(BIN)/python -m bench.host
 
-# What takes long: a simulated week of wear, a day on the board's own virtual machine, sequences and fuzzing for long.
-soak: venv
-	@WALKTALL_SOAK=1 $(BIN)/python -m pytest -n $(JOBS) -q -s -m soak
+# What takes hours, told as it goes, written to tests/golden/soak.json: docs/reliability.md. Ctrl-C ends it; REST=1 runs
+# what of it has not run yet with this firmware, PART=tests/test_fuzz.py one file.
+PART ?=
+soak: $(VENV)/.soak
+	@WALKTALL_SOAK=$(if $(REST),rest,1) $(BIN)/python -m pytest -n $(JOBS) -q -m soak $(PART)
+
+# Where there is no atheris for this Python or system, the host is fuzzed at random only.
+$(VENV)/.soak: $(VENV)/.vm
+	@$(BIN)/python -m pip install -qq --editable '.[soak]' || echo "atheris cannot be installed here: that part is skipped"
+	@touch $@
 
 # Ours and the pinned libraries, to be copied to a board as they lie there.
 drive: $(VENV)/.dev

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import soaking
 from tests import test_fuzz as fuzz
 from tests import test_host_store as host_store
 from tests import test_line_faults as line
@@ -41,24 +42,110 @@ def cases() -> str:
         f"wipe, in any order | 1, 2, 3, 4, 7 | {number(sequences.DEVICE_SEQUENCES)} sequences | "
         f"{number(sequences.SOAK_DEVICE_SEQUENCES)} | `tests/test_sequences.py` |",
         "| the line fails at one byte of a download: cut, late, lost, doubled, changed; towards either end | 4 | "
-        f"{number(line.CI_FAULTS_LEAST)} faults and more: every byte of an exchange of about 1 KiB | every byte of a "
-        "full journal and 20 blocks | `tests/test_line_faults.py` |",
+        f"{number(line.CI_FAULTS_LEAST)} faults and more: every byte of an exchange of about 1 KiB | every byte of "
+        f"{line.SOAK_SESSIONS} records, a full journal, and {line.SOAK_BLOCKS} blocks | `tests/test_line_faults.py` |",
         "| the line loses, doubles and changes bytes all the time, chatters or is slow | 4 | 37 downloads | | "
         "`tests/test_host_download.py`, `tests/test_host_trace_transfer.py` |",
-        f"| the program is killed at a statement of a download | 4 | {number(host_store.KILLS_LEAST)} kills and more: "
-        "every statement | | `tests/test_host_store.py` |",
+        f"| the program is killed at a statement of a download, the clip living on | 4 | "
+        f"{number(host_store.KILLS_LEAST)} kills and more: every statement, those that make the store too | | "
+        "`tests/test_host_store.py` |",
         "| the program is killed at a statement of a backup or a restore | 4 | every statement | | "
         "`tests/test_host_keeping.py` |",
         f"| random and mutated bytes to the device | 5 | {number(fuzz.CI_BYTES)} bytes | {number(fuzz.SOAK_BYTES)} | "
         "`tests/test_fuzz.py` |",
         f"| random and mutated bytes to the host: frames, messages, records, blocks, a hostile clip | 5 | "
-        f"{number(fuzz.CI_BYTES)} bytes | {number(fuzz.SOAK_BYTES)}, and {fuzz.SOAK_GUIDED_S // 60} minutes guided by "
-        "coverage (atheris) | `tests/test_fuzz.py` |",
+        f"{number(fuzz.CI_BYTES)} bytes | {number(fuzz.SOAK_BYTES)}, and {number(fuzz.SOAK_GUIDED_INPUTS)} inputs "
+        "guided by coverage (atheris) | `tests/test_fuzz.py` |",
+        "| random and mutated bytes to the device on the on-device VM: the heap in use stays what it was | 5 | "
+        f"{number(fuzz.VM_BYTES)} bytes | | `tests/test_fuzz.py` |",
         "| heap that the device's link takes for garbage and for requests, on the on-device VM | 5 | each kind of "
         "request | | `tests/test_link.py` |",
         f"| a year of daily use | 6 | 365 days | {wear.YEARS} years, walks of 15 minutes | `tests/test_wear.py` |",
     ]
     return "\n".join(rows)
+
+
+#: Every test of `make soak`: its name, what it tries, and the cases that it has to have run (0 = it counts none).
+SOAK = (
+    ("test_fuzz.py::test_the_device_for_long", "random and mutated bytes to the device", fuzz.SOAK_BYTES),
+    ("test_fuzz.py::test_the_host_for_long", "random and mutated bytes to the host", fuzz.SOAK_BYTES),
+    ("test_fuzz.py::test_the_host_guided_by_coverage", "the host guided by coverage", fuzz.SOAK_GUIDED_INPUTS),
+    ("test_line_faults.py::test_a_fault_at_any_byte_of_a_full_download", "the line fails at any byte", 0),
+    (
+        "test_sequences.py::test_the_journal_in_any_order_for_long",
+        "the journal in any order",
+        sequences.SOAK_JOURNAL_SEQUENCES,
+    ),
+    (
+        "test_sequences.py::test_the_whole_device_in_any_order_for_long",
+        "the whole device in any order",
+        sequences.SOAK_DEVICE_SEQUENCES,
+    ),
+    ("test_wear.py::test_five_years_of_daily_use", "five years of wear, two boards", 2 * wear.YEARS * 365),
+    ("test_power_cuts.py::test_a_cut_at_every_byte_of_every_write", "the power goes at any byte", 0),
+    (
+        "test_every_cut.py::test_a_cut_at_every_operation_of_three_walks_loses_none_and_invents_none",
+        "the power goes in any operation of the virtual boards",
+        0,
+    ),
+    ("test_trace.py::test_a_cut_at_any_operation_takes_no_more_than_it_may", "the power goes under the trace", 0),
+    ("test_trace.py::test_a_second_cut_while_it_recovers_loses_nothing_more", "... and again in its recovery", 0),
+    ("test_retrace.py::test_unchanged_settings_give_exactly_the_recorded_events", "what-if is exact on made walks", 0),
+    ("test_soak.py::test_a_week_leaves_seven_records_of_seven_walks_and_nothing_in_memory", "a week worn", 0),
+    ("test_soak.py::test_the_heap_is_flat_over_a_day_on_the_boards_machine", "a day on the on-device VM", 0),
+    ("test_twin.py::test_recordings_give_the_same_events_and_the_same_state", "the twin on every recording", 0),
+    ("test_twin.py::test_whatever_comes_for_long_both_do_the_same", "the twin on anything", 0),
+    ("test_twin.py::test_a_wheel_built_with_walktall_compile_holds_the_twin", "the twin in a wheel", 0),
+)
+
+
+def soaked() -> str:
+    """The last run in full of each part, as `make soak` wrote it down."""
+    every = soaking.runs().items()
+    rows = [
+        "| part | cases | of one core | seed | firmware | on | test |",
+        "| --- | ---: | ---: | --- | --- | --- | --- |",
+    ]
+    total_s = 0.0
+    for name, what, _ in SOAK:
+        ran = soaking.of_test(f"tests/{name}", every)
+        path = name.split("::")[0]
+        if not ran:
+            rows.append(f"| {what} | not run yet | | | | | `tests/{path}` |")
+            continue
+        cases = sum(each["ran"] for each in ran)
+        core_s = sum(each["core_s"] for each in ran)
+        total_s += core_s
+        told = f"{number(cases)} {ran[0]['unit']}" if cases else f"{len(ran)} runs" if len(ran) > 1 else ""
+        firmwares = sorted({each["firmware"][:8] for each in ran})
+        seeds = sorted({str(each["seed"]) for each in ran})
+        days = sorted({each["on"] for each in ran})
+        rows.append(
+            f"| {what} | {told} | {soaking.seconds(core_s)} | {', '.join(seeds)} | "
+            f"{', '.join(f'`{each}`' for each in firmwares)} | {days[0]} | `tests/{path}` |"
+        )
+    rows.append(f"| all of it | | {soaking.seconds(total_s)} | | | | |")
+    return "\n".join(rows)
+
+
+def test_the_page_tells_what_make_soak_last_ran(request: pytest.FixtureRequest) -> None:
+    hold("reliability.md", "soaked", soaked(), request)
+
+
+def test_what_is_told_to_have_been_run_was_run_in_full() -> None:
+    every = soaking.runs().items()
+    assert {name.split("[")[0] for name, _ in every} <= {f"tests/{name}" for name, _, _ in SOAK}
+    for name, _, wanted in SOAK:
+        ran = soaking.of_test(f"tests/{name}", every)
+        assert not ran or sum(each["ran"] for each in ran) >= wanted, f"{name}: a part of it is missing"
+
+
+def test_no_part_of_the_soak_is_left_out_of_the_page() -> None:
+    there = {path.name for path in (ROOT / "tests").glob("test_*.py") if "mark.soak" in path.read_text()}
+    assert there - {Path(__file__).name} == {name.split("::")[0] for name, _, _ in SOAK}
+    for name, _, _ in SOAK:
+        path, test = name.split("::")
+        assert f"def {test}(" in (ROOT / "tests" / path).read_text(), name
 
 
 def test_the_page_tells_the_cases_that_are_run(request: pytest.FixtureRequest) -> None:

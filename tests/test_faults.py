@@ -1,11 +1,9 @@
 """Never stuck: every fault of the device's list, at a random moment and at the worst ones, on the virtual board.
 
-What is held after each: the motor is off within 100 ms of the fault being seen (of a hang: of the watchdog's time-out),
-nothing is driven while it lasts, the device is back in service within 3 s of the cause's going (10 s where it takes a
-restart), every second that it missed is a gap and none is good, and ``info`` is told the reason.
-
-While the motor is driven the bus is left alone, so that a sensor which fails in a buzz is seen when the pattern ends,
-1.05 s later at the most; until then the pattern goes on as it would have.
+What is held after each: the motor is off within 100 ms (of a hang: of the watchdog's time-out), nothing is driven while
+it lasts, the device is back in service within 3 s of the cause's going (10 s where it takes a restart), every second
+that it missed is a gap and none is good, and ``info`` is told the reason. How long each takes is measured in
+``test_fault_times``.
 """
 
 from __future__ import annotations
@@ -33,7 +31,6 @@ ROOT = Path(__file__).resolve().parent.parent
 MOTOR_OFF_US = 100_000
 BACK_S = 3.0
 BACK_AFTER_RESTART_S = 10.0
-LONGEST_PATTERN_S = 1.1  # of those that a fault of posture plays
 
 Step = Callable[[Clip], None]
 
@@ -207,7 +204,6 @@ def test_a_sensor_that_fails_stops_the_motor_is_a_gap_and_comes_back(name: str, 
     begin(clip)
     seen_us = 0
     mended_us = 0  # by the device's own power cycle, before the cause goes
-    motor_at_deadline = False
     # 6 s of it, and no turn of the board is skipped.
     while clip.clock.now_us < began_us + 6_000_000:
         clip.step()
@@ -215,8 +211,6 @@ def test_a_sensor_that_fails_stops_the_motor_is_a_gap_and_comes_back(name: str, 
             seen_us = clip.clock.now_us
         elif seen_us and not mended_us and in_service(clip):
             mended_us = clip.clock.now_us
-        if seen_us and not mended_us and clip.clock.now_us > seen_us + MOTOR_OFF_US:
-            motor_at_deadline = motor_at_deadline or clip.motor_on
     end(clip)
     gone_us = clip.clock.now_us
     clip.run_for(0.5)
@@ -228,11 +222,14 @@ def test_a_sensor_that_fails_stops_the_motor_is_a_gap_and_comes_back(name: str, 
     assert clip.device.errors > errors
     if name not in ("silent reset", "a register flips", "FIFO overrun"):
         assert seen_us, "never noticed"
-        calm_us = max(seen_us + MOTOR_OFF_US, began_us + int(LONGEST_PATTERN_S * 1e6))
-        pulses = driven_between(clip, calm_us, mended_us or gone_us)
+        driven_us = [
+            min(off_us, mended_us or gone_us) - max(on_us, began_us + MOTOR_OFF_US)
+            for on_us, off_us in clip.pwm.pulses
+            if off_us > began_us + MOTOR_OFF_US and on_us < (mended_us or gone_us)
+        ]
         # A calibration that had begun is refused, which the wearer is told by one long pulse.
-        refused = moment == "in a calibration" and len(pulses) <= 1
-        assert refused or (not pulses and not motor_at_deadline)
+        refused = moment == "in a calibration" and len(driven_us) == 1 and driven_us[0] <= 1_000_000
+        assert refused or not driven_us
     # Every second has one class, and those missed are gaps.
     clip.run_for(6)
     assert clip.honest()
@@ -248,7 +245,7 @@ def test_a_sensor_that_fails_stops_the_motor_is_a_gap_and_comes_back(name: str, 
     if name in ("silent reset", "a register flips"):
         assert 1 <= gap_s <= 4
     else:
-        assert lasted_s - 1.5 - LONGEST_PATTERN_S <= gap_s <= lasted_s + BACK_S + 2
+        assert lasted_s - 1.5 <= gap_s <= lasted_s + BACK_S + 2
         assert judged_s <= passed_s - lasted_s + 1.5
     assert clip.field("flags") & r.FLAG_SENSOR
     assert reason in clip.hello()["last_error"]

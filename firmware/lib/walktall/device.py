@@ -4,8 +4,9 @@
 
 `poll()` reads the clock and returns; `wait_ms()` says how long nothing is due: until the next burst of the FIFO, edge
 of the motor or change of the light; `rest()` sleeps so long, and looks at the button's pin every 25 ms meanwhile.
-While the motor is driven the bus is left alone (the FIFO holds 4.9 s and more); when it rests, everything gathered is
-drained.
+While the motor is driven the bus is left alone (the FIFO holds 4.9 s and more); when the pattern is over, everything
+gathered is drained. In its course the drive rests for a millisecond each 40 ms, and the sensor is asked whether it
+still feels: if not, the pattern is over.
 
 **Where nobody walks** (`chain.may_doze`) the sensor waits for motion by itself, and is asked once a second whether
 there was any. Those seconds are no gap: nobody walked in them. While a host is there it does not doze.

@@ -21,7 +21,19 @@ def _at_chip(t: np.ndarray, one: np.ndarray) -> np.ndarray:
 def test_a_recording_at_the_chips_rate_comes_through_unchanged() -> None:
     t = 7.0 + np.arange(520) / CHIP_HZ
     x = np.random.default_rng(3).normal(size=520)
-    np.testing.assert_allclose(_at_chip(t, x), x, atol=1e-5)
+    np.testing.assert_array_equal(_at_chip(t, x), x.astype(np.float32))
+
+
+def test_stamps_to_the_microsecond_are_the_chips_own_instants_wherever_the_rows_are_cut() -> None:
+    t = 7.0 + np.arange(520) / CHIP_HZ
+    x = _rows(t, np.random.default_rng(3).normal(size=520))
+    stamped = np.round(t, 6)
+    # One stamp is off by more: that batch, and no other row, is on the straight line.
+    stamped[300] += 0.004
+    pieces = [(stamped[at : at + 100], x[at : at + 100]) for at in range(0, 520, 100)]
+    for got in (resample([(stamped, x)])[2], resample(pieces)[2]):
+        changed = np.flatnonzero((got != x.astype(np.float32)).any(axis=1))
+        assert set(changed) <= {299, 300, 301} and 300 in changed
 
 
 @pytest.mark.parametrize("rate", [20.0, 30.0, 52.0, 57.14, 100.0, 104.0, 128.0, 200.0, 400.0])

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from walktall_sim.replay import Line, Options
 
 EXIT_FAILED = 1
@@ -251,22 +253,34 @@ class _Person:
     """Events for a person to read: coloured on a terminal, plain elsewhere."""
 
     def __init__(self) -> None:
-        from rich.console import Console
+        self._console: Console | None = None
+        # A day has thousands of lines, and Rich takes as long for them as the detector for the day.
+        if sys.stdout.isatty() or os.environ.get("FORCE_COLOR"):
+            from rich.console import Console
 
-        self._console = Console(highlight=False, soft_wrap=True)
+            self._console = Console(highlight=False, soft_wrap=True)
         self._trial: str | None = None
+
+    def _print(self, text: str, style: str = "", begin: int = 0, end: int | None = None) -> None:
+        """A line, styled between two of its columns."""
+        if self._console is None:
+            print(text.rstrip(), flush=True)
+            return
+        from rich.text import Text
+
+        styled = Text(text.rstrip())
+        styled.stylize(style, begin, end)
+        self._console.print(styled)
 
     def show(self, line: Line) -> None:
         """Print one line of a replay."""
-        from rich.text import Text
-
         trial = line.get("trial")
         if trial != self._trial:
             self._trial = trial
-            self._console.print(Text(f"trial {trial}", style="bold"))
+            self._print(f"trial {trial}", "bold")
         if line["event"] == "summary":
             for part in _summary(line):
-                self._console.print(Text(part))
+                self._print(part)
             return
         name = str(line["event"])
         if name == "walking":
@@ -276,11 +290,8 @@ class _Person:
             words.append(f"{line['duration_s']:g} s without data")
         if "after_s" in line:
             words.append(f"{line['after_s']:g} s after the buzz")
-        text = Text(f"{line['t_s']:9.2f} s  ")
-        text.append(f"{name:<12}", style=_COLOUR.get(name, ""))
-        text.append(" ".join(words))
-        text.rstrip()
-        self._console.print(text)
+        time = f"{line['t_s']:9.2f} s  "
+        self._print(f"{time}{name:<12}{' '.join(words)}", _COLOUR.get(name, ""), len(time), len(time) + len(name))
 
 
 def _clock(seconds: int) -> str:

@@ -134,10 +134,11 @@ def _joined(parts: Sequence[Batch]) -> Trial:
     )
 
 
-def batches(path: Path | str, columns: Columns | None = None) -> Iterator[Batch]:
+def batches(path: Path | str, columns: Columns | None = None, *, labels: bool = True) -> Iterator[Batch]:
     """The rows of a recording in batches of at most some ten thousand, each within one trial, all checked.
 
     :param columns: which column is what, in a table of another form (`walktall_sim.formats`)
+    :param labels: False where nobody asks for them: they take longer to read than the numbers
     :raises RecordingError: as soon as something wrong is met, told in one line
     """
     from walktall_sim import formats
@@ -148,7 +149,11 @@ def batches(path: Path | str, columns: Columns | None = None) -> Iterator[Batch]
         where, tables = foreign
     else:
         kind = _kind(file)
-        tables = _parquet_tables(file) if kind == "parquet" else _text_tables(file, packed=kind == "gzip")
+        texts = OPTIONAL if labels else ("trial",)
+        if kind == "parquet":
+            tables = _parquet_tables(file, texts)
+        else:
+            tables = _text_tables(file, texts, packed=kind == "gzip")
         where = "row" if kind == "parquet" else "line"
     n_rows = 0
     for batch in _split(file, where, tables):
@@ -213,7 +218,7 @@ def _text_chunks(file: Path, handle: BinaryIO) -> Iterator[bytes]:
         yield rest
 
 
-def _text_tables(file: Path, *, packed: bool) -> Iterator[Table]:
+def _text_tables(file: Path, texts: Sequence[str], *, packed: bool) -> Iterator[Table]:
     with gzip.open(file, "rb") if packed else file.open("rb") as handle:
         names: list[str] | None = None
         line = 1
@@ -224,7 +229,7 @@ def _text_tables(file: Path, *, packed: bool) -> Iterator[Table]:
                 names = _header(file, head)
                 line = 2
             if data.strip():
-                yield _parse(file, data, names, line)
+                yield _parse(file, data, names, texts, line)
             line += data.count(b"\n")
 
 
@@ -266,22 +271,31 @@ def _check_names(file: Path, names: Sequence[str]) -> None:
         raise RecordingError(f"{file}: column {double} is there twice; keep one")
 
 
-def _parse(file: Path, data: bytes, names: Sequence[str], line: int) -> Table:
+def _parse(file: Path, data: bytes, names: Sequence[str], texts: Sequence[str], line: int) -> Table:
     """Rows of a piece of CSV whose first line has the number ``line``."""
     schema = {
         (name if name in NEEDED or name in OPTIONAL else f"_{i}"): (pl.Float64 if name in NEEDED else pl.String)
         for i, name in enumerate(names)
     }
-    wanted = [*NEEDED, *(name for name in OPTIONAL if name in names)]
+    wanted = [*NEEDED, *(name for name in texts if name in names)]
     try:
         frame = pl.read_csv(io.BytesIO(data), has_header=False, schema=schema).select(wanted)
         if frame.height == data.count(b"\n") + (not data.endswith(b"\n")):
             numbers = frame.select(NEEDED)
             if not any(numbers.null_count().row(0)):
-                return Table(line, numbers.to_numpy(order="c"), _texts(frame, "label"), _texts(frame, "trial"))
+                return Table(line, _columns(numbers), _texts(frame, "label"), _texts(frame, "trial"))
     except (pl.exceptions.PolarsError, UnicodeDecodeError):
         pass
     return _parse_slowly(file, data, names, line)
+
+
+def _columns(frame: pl.DataFrame) -> Floats:
+    """The columns that are needed (n, 7), each in one piece of memory: what looks at all of one is quick."""
+    out = np.empty((len(NEEDED), frame.height))
+    for i, name in enumerate(NEEDED):
+        column = frame.get_column(name)
+        out[i] = column if column.dtype.is_float() else column.cast(pl.Float64)
+    return out.T
 
 
 def _texts(frame: pl.DataFrame, name: str) -> NDArray[np.object_] | None:
@@ -333,7 +347,7 @@ def _parse_slowly(file: Path, data: bytes, names: Sequence[str], line: int) -> T
 # --- Parquet ------------------------------------------------------------------------------------------------------
 
 
-def _parquet_tables(file: Path) -> Iterator[Table]:
+def _parquet_tables(file: Path, texts: Sequence[str]) -> Iterator[Table]:
     broken = RecordingError(f"{file}: the Parquet file is cut short or damaged; copy or write it again")
     try:
         scan = pl.scan_parquet(file)
@@ -344,13 +358,11 @@ def _parquet_tables(file: Path) -> Iterator[Table]:
     for name in NEEDED:
         if not schema[name].is_numeric():
             raise RecordingError(f"{file}: column {name} holds {schema[name]}, not numbers; write it as Float64")
-    wanted = [*NEEDED, *(name for name in OPTIONAL if name in schema)]
-    doubles = dict.fromkeys(NEEDED, pl.Float64)
+    wanted = [*NEEDED, *(name for name in texts if name in schema)]
     row = 1
     try:
         for frame in scan.select(wanted).collect_batches(chunk_size=_ROWS, maintain_order=True):
-            # Cast here: in the query it would hold a hundred MB more.
-            numbers = frame.select(NEEDED).cast(doubles)  # type: ignore[arg-type]
+            numbers = frame.select(NEEDED)
             if any(numbers.null_count().row(0)):
                 nulls = numbers.select(pl.any_horizontal(pl.all().is_null())).to_series()
                 at = int(nulls.arg_true()[0])
@@ -360,7 +372,8 @@ def _parquet_tables(file: Path) -> Iterator[Table]:
                     "leave such rows out (a gap is fine)"
                 )
             if frame.height:
-                yield Table(row, numbers.to_numpy(order="c"), _texts(frame, "label"), _texts(frame, "trial"))
+                # Cast there: in the query it would hold a hundred MB more.
+                yield Table(row, _columns(numbers), _texts(frame, "label"), _texts(frame, "trial"))
             row += frame.height
     except pl.exceptions.PolarsError:
         raise broken from None
@@ -372,8 +385,6 @@ def _parquet_tables(file: Path) -> Iterator[Table]:
 def _check_values(file: Path, where: str, table: Table) -> None:
     """Every number finite and possible."""
     limits = np.array([_MAX_TIME_S] + [_MAX_FORCE] * 3 + [_MAX_RATE] * 3)
-    if not len(table.numbers):
-        return
     # A NaN goes through, and compares false, so that this finds it, infinity and absurd values alike.
     if (table.numbers.max(axis=0) <= limits).all() and (table.numbers.min(axis=0) >= -limits).all():
         return
@@ -399,45 +410,27 @@ class _State:
 
 
 def _split(file: Path, where: str, tables: Iterator[Table]) -> Iterator[Batch]:
-    """Batches out of tables. The last row of each table waits for the next one, which shows whether time goes on."""
+    """Batches out of tables. Each table waits for the next one, which shows whether time goes on."""
     state = _State()
     held: Table | None = None
     for table in tables:
+        if not len(table.numbers):
+            continue
+        if held is not None:
+            yield from _split_table(file, where, held, float(table.numbers[0, 0]), state)
         _check_values(file, where, table)
-        joint = _concat(held, table)
-        yield from _split_table(file, where, _slice(joint, 0, len(joint.numbers) - 1), joint, state)
-        held = _slice(joint, len(joint.numbers) - 1, len(joint.numbers))
+        held = table
     if held is not None:
-        yield from _split_table(file, where, held, held, state)
+        yield from _split_table(file, where, held, math.nan, state)
 
 
-def _concat(a: Table | None, b: Table) -> Table:
-    if a is None:
-        return b
-
-    def texts(x: NDArray[np.object_] | None, y: NDArray[np.object_] | None) -> NDArray[np.object_] | None:
-        return None if x is None or y is None else np.concatenate([x, y])
-
-    return Table(a.first_row, np.concatenate([a.numbers, b.numbers]), texts(a.label, b.label), texts(a.trial, b.trial))
-
-
-def _slice(table: Table, start: int, end: int) -> Table:
-    return Table(
-        table.first_row + start,
-        table.numbers[start:end],
-        None if table.label is None else table.label[start:end],
-        None if table.trial is None else table.trial[start:end],
-    )
-
-
-def _split_table(file: Path, where: str, table: Table, ahead: Table, state: _State) -> Iterator[Batch]:
-    """The batches of ``table``; ``ahead`` holds the same rows and, where known, the one after them."""
+def _split_table(file: Path, where: str, table: Table, ahead_s: float, state: _State) -> Iterator[Batch]:
+    """The batches of ``table``; ``ahead_s`` is the time of the row after them, NaN where there is none."""
     t_s = table.numbers[:, 0]
     n = len(t_s)
-    if n == 0:
-        return
-    before = np.concatenate([[state.last_s if state.index else math.nan], t_s[:-1]])
-    back = t_s < before
+    back = np.empty(n, dtype=bool)
+    back[0] = state.index > 0 and t_s[0] < state.last_s
+    np.less(t_s[1:], t_s[:-1], out=back[1:])
     if table.trial is None:
         new = np.zeros(n, dtype=bool)
     else:
@@ -449,7 +442,8 @@ def _split_table(file: Path, where: str, table: Table, ahead: Table, state: _Sta
         edges.insert(0, 0)
     for begin, end in itertools.pairwise(edges):
         if new[begin] or back[begin]:
-            if not new[begin] and not _restarts(ahead.numbers[begin:, 0], state):
+            then_s = float(t_s[begin + 1]) if begin + 1 < n else ahead_s
+            if not new[begin] and not _restarts(float(t_s[begin]), then_s, state):
                 raise RecordingError(
                     f"{file}: {where} {table.first_row + begin}: time goes backwards, from {state.last_s:g} s to "
                     f"{t_s[begin]:g} s; sort the rows, or give each trial a name in a column 'trial'"
@@ -470,9 +464,8 @@ def _split_table(file: Path, where: str, table: Table, ahead: Table, state: _Sta
         )
 
 
-def _restarts(t_s: Floats, state: _State) -> bool:
-    """Whether time that went back to ``t_s[0]`` begins a new trial: near the old start, and going on from there."""
-    now = float(t_s[0])
-    near = min(abs(now), abs(now - state.start_s)) <= _RESTART_S
-    went_on = len(t_s) > 1 and 0.0 <= float(t_s[1]) - now <= _RESTART_STEP_S
-    return near and went_on and state.last_s - now >= _RESTART_AFTER_S
+def _restarts(now_s: float, then_s: float, state: _State) -> bool:
+    """Whether time that went back to ``now_s`` begins a new trial: near the old start, and going on from there."""
+    near = min(abs(now_s), abs(now_s - state.start_s)) <= _RESTART_S
+    went_on = 0.0 <= then_s - now_s <= _RESTART_STEP_S
+    return near and went_on and state.last_s - now_s >= _RESTART_AFTER_S

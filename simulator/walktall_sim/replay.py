@@ -28,6 +28,7 @@ from walktall_sim import chips, engine, mounting, recordings, resample
 from walktall_sim.formats import Columns
 from walktall_sim.mounting import Frame, Mounting, Upright
 from walktall_sim.source import WalkSource
+from walktall_sim.spool import Spool, SpoolError
 from walktall_sim.turn import Turn
 
 # The ranges that the firmware configures (walktall.hw.imu).
@@ -156,7 +157,7 @@ class _Trials:
     """A recording's batches by trial; when one is read to its end, ``ahead`` is the next one's first batch."""
 
     def __init__(self, path: Path, columns: Columns | None) -> None:
-        self._stream = recordings.batches(path, columns)
+        self._stream = recordings.batches(path, columns, labels=False)
         self.ahead = next(self._stream, None)
 
     def __iter__(self) -> Iterator[tuple[recordings.Batch, Iterator[recordings.Batch]]]:
@@ -180,7 +181,7 @@ def _wanted(path: Path, trial: str, columns: Columns | None) -> Callable[[record
     :raises ReplayError: there is none
     """
     names: dict[int, str] = {}
-    for batch in recordings.batches(path, columns):
+    for batch in recordings.batches(path, columns, labels=False):
         if batch.named:
             names[batch.index] = batch.trial
         last = batch.index
@@ -215,7 +216,8 @@ def walks(path: Path, options: Options, skipped: Callable[[str], None]) -> Itera
             continue
         pieces = ((batch.t_s, batch.values) for batch in batches)
         try:
-            start_s, rate_hz, rows = resample.resample(pieces)
+            start_s, rate_hz, made = resample.stream(pieces)
+            rows = Spool(made)
             several = first.named or first.index > 1 or trials.ahead is not None
             walk = _prepare(first, several, start_s, rate_hz, rows, chosen, options)
             end_s = walk.source.time_s(len(walk.source))
@@ -227,6 +229,8 @@ def walks(path: Path, options: Options, skipped: Callable[[str], None]) -> Itera
                     )
             yield walk
             played += 1
+        except SpoolError as error:
+            raise ReplayError(str(error)) from None
         except (resample.RateError, mounting.MountingError) as error:
             # One trial alone may be the whole file: then this is the file's error. Among others it is left out, aloud.
             if held is not None:
@@ -256,14 +260,15 @@ def _prepare(
     several: bool,
     start_s: float,
     rate_hz: float,
-    rows: NDArray[np.float32],
+    rows: NDArray[np.float32] | Spool,
     chosen: mounting.Mounting,
     options: Options,
 ) -> Walk:
     if options.upright is None:
         # The first 2 s of data: a recording may begin with a gap.
-        there = np.flatnonzero(chips.present(rows[:_SEARCH].astype(np.float64)))
-        window = rows[there[: round(DEFAULT_UPRIGHT_S * resample.CHIP_HZ)]]
+        head = rows[:_SEARCH]
+        there = np.flatnonzero(chips.present(head.astype(np.float64)))
+        window = head[there[: round(DEFAULT_UPRIGHT_S * resample.CHIP_HZ)]]
     else:
         begin, end = (max(math.ceil((t - start_s) * resample.CHIP_HZ - 1e-6), 0) for t in options.upright)
         window = rows[begin:end]
@@ -403,8 +408,11 @@ _END = int(np.iinfo(np.int16).max)
 
 def _stale(counts: NDArray[np.int16], before: NDArray[np.int16]) -> NDArray[np.bool_]:
     """Which rows equal those before them, or stand at an end of the accelerometer's scale; shape (n,)."""
-    railed = ((counts[:, :3] == _END) | (counts[:, :3] == -_END - 1)).any(axis=1)
-    stale: NDArray[np.bool_] = railed | (counts == before).all(axis=1)
+    stale: NDArray[np.bool_] = counts[:, 0] == before[:, 0]
+    for axis in range(1, 6):
+        stale &= counts[:, axis] == before[:, axis]
+    for axis in range(3):
+        stale |= (counts[:, axis] == _END) | (counts[:, axis] == -_END - 1)
     return stale
 
 

@@ -15,7 +15,7 @@ depend on how the rows are cut into batches.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,8 @@ _DOWN_FROM = 1.05
 _CUTOFF_HZ = 22.0
 _HALF_PERIODS = 6
 _BLOCK = 2048
+# Stamps to the microsecond are those of the instants that they stand for.
+_SAME_S = 1e-6
 RATE_ROWS = 4096
 
 
@@ -99,7 +101,7 @@ class Resampler:
         t, x = _merged(self._t, self._x)
         if last:
             # A hair of rounding must not cost the last sample of an exact grid.
-            slack = 1e-9 * max(1.0, abs(float(t[-1])))
+            slack = max(_SAME_S, 1e-9 * abs(float(t[-1])))
             end = int(np.floor((float(t[-1]) + slack - self._t0_s) * self._out_hz)) + 1
         elif len(t) > 1:
             # The last stamp may come again and change its mean: what it touches is not settled yet.
@@ -118,6 +120,12 @@ class Resampler:
         return out
 
     def _at(self, t: Floats, x: Floats, at: Floats) -> Floats:
+        if not self._down:
+            # Measured at the chip's own instants already: there is nothing to be done.
+            first = int(np.searchsorted(t, at[0] - _SAME_S))
+            there = t[first : first + len(at)]
+            if len(there) == len(at) and np.abs(there - at).max() < _SAME_S:
+                return x[first : first + len(at)]
         right = np.clip(np.searchsorted(t, at), 1, max(len(t) - 1, 1))
         if len(t) == 1:
             return np.where(np.abs(at - t[0])[:, None] < 1e-9, x[0], np.nan)
@@ -125,13 +133,20 @@ class Resampler:
         before = t[left]
         span = t[right] - before
         whole = span <= self._limit_s
-        out = self._filtered(t, x, at, left) if self._down else self._straight(x, left, (at - before) / span)
+        x = np.ascontiguousarray(x)
+        if self._down:
+            out = self._filtered(t, x, at, left)
+        else:
+            share = (at - before) / span
+            share[np.abs(at - before) < _SAME_S] = 0.0
+            share[np.abs(at - t[right]) < _SAME_S] = 1.0
+            out = self._straight(x, left, share)
         if whole.all():
             return out
         # At the very stamp of a sample there is data, whatever lies beside it.
         out[~whole] = np.nan
         for side in (left, right):
-            exact = ~whole & (np.abs(at - t[side]) < 1e-6)
+            exact = ~whole & (np.abs(at - t[side]) < _SAME_S)
             out[exact] = x[side[exact]]
         return out
 
@@ -186,16 +201,10 @@ def _merged(t: Floats, x: Floats) -> tuple[Floats, Floats]:
     return t[starts], np.add.reduceat(x, starts, axis=0) / counts[:, None]
 
 
-def resample(
+def stream(
     pieces: Iterable[tuple[Floats, Floats]], out_hz: float = CHIP_HZ
-) -> tuple[float, float, NDArray[np.float32]]:
-    """A whole trial at the chip's rate: the time of its first row, its nominal rate in Hz, and rows (m, 6).
-
-    The nominal rate is the first 4096 rows'. Rows come in single precision: 1e-6 m/s² here, far below one count of the
-    chip, in half the memory.
-
-    :raises RateError: see :func:`nominal_rate_hz`
-    """
+) -> tuple[float, float, Iterator[NDArray[np.float32]]]:
+    """As :func:`resample`, with the rows in pieces (m, 6) as they come."""
     source = iter(pieces)
     head_t: list[Floats] = []
     head_x: list[Floats] = []
@@ -206,13 +215,32 @@ def resample(
             break
     if not head_t:
         raise RateError("no rows")
-    first = np.concatenate(head_t)
+    first, rows = (head_t[0], head_x[0]) if len(head_t) == 1 else (np.concatenate(head_t), np.concatenate(head_x))
     rate = nominal_rate_hz(first[:RATE_ROWS])
     work = Resampler(rate, float(first[0]), out_hz)
+
+    def made() -> Iterator[NDArray[np.float32]]:
+        yield work.feed(first, rows).astype(np.float32, order="C")
+        for t_s, values in source:
+            yield work.feed(t_s, values).astype(np.float32, order="C")
+        yield work.finish().astype(np.float32, order="C")
+
+    return float(first[0]), rate, made()
+
+
+def resample(
+    pieces: Iterable[tuple[Floats, Floats]], out_hz: float = CHIP_HZ
+) -> tuple[float, float, NDArray[np.float32]]:
+    """A whole trial at the chip's rate: the time of its first row, its nominal rate in Hz, and rows (m, 6).
+
+    The nominal rate is the first 4096 rows'. Rows come in single precision: 1e-6 m/s² here, far below one count of the
+    chip, in half the memory.
+
+    :raises RateError: see :func:`nominal_rate_hz`
+    """
+    start_s, rate, made = stream(pieces, out_hz)
     # A bytearray grows in place, where a list of arrays would be there twice when it is put together.
     out = bytearray()
-    out += work.feed(first, np.concatenate(head_x)).astype(np.float32).reshape(-1).view(np.uint8).data
-    for t_s, values in source:
-        out += work.feed(t_s, values).astype(np.float32).reshape(-1).view(np.uint8).data
-    out += work.finish().astype(np.float32).reshape(-1).view(np.uint8).data
-    return float(first[0]), rate, np.frombuffer(out, dtype=np.float32).reshape(-1, 6)
+    for rows in made:
+        out += rows.reshape(-1).view(np.uint8).data
+    return start_s, rate, np.frombuffer(out, dtype=np.float32).reshape(-1, 6)

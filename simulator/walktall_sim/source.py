@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from walktall_sim import turn as turning
 from walktall_sim.mounting import Frame
 from walktall_sim.resample import CHIP_HZ
+from walktall_sim.spool import Spool
 
 Floats = NDArray[np.float64]
 
@@ -40,7 +41,7 @@ class WalkSource:
 
     def __init__(
         self,
-        values: NDArray[np.float32] | Floats,
+        values: NDArray[np.float32] | Floats | Spool,
         t0_s: float = 0.0,
         *,
         frame: Frame | None = None,

@@ -8,6 +8,7 @@ command in a process of its own, imports, reading and output included.
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import math
 import os
@@ -37,7 +38,7 @@ SEED = 1
 HZ = round(resample.CHIP_HZ)
 HOUR = 3600 * HZ
 #: What the figures depend on, beside the chain: the way of a recording to it.
-WAY = ("engine", "replay", "source", "resample", "recordings", "fullpath", "board", "chips", "bus", "clock")
+WAY = ("engine", "replay", "source", "spool", "resample", "recordings", "fullpath", "board", "chips", "bus", "clock")
 LENGTHS = {"1 minute": 60, "10 minutes": 600, "1 hour": 3600, "6 hours": 21600, "1 day": 86400, "7 days": 604800}
 SWEEP_S = 60.0
 
@@ -149,12 +150,21 @@ def least(rounds: int, *runs: Callable[[], object]) -> list[float]:
 _LAUNCH = """
 import os, subprocess, sys, time
 begin = time.perf_counter()
-child = subprocess.Popen([sys.executable, "-m", "walktall_sim", *sys.argv[1:]], stdout=subprocess.DEVNULL)
+# As on a user's computer, where Python keeps what it has compiled; but beside the work, not in the tree.
+env = {**os.environ, "PYTHONPYCACHEPREFIX": sys.argv[1]}
+env.pop("PYTHONDONTWRITEBYTECODE", None)
+child = subprocess.Popen([sys.executable, "-m", "walktall_sim", *sys.argv[2:]], stdout=subprocess.DEVNULL, env=env)
 _, status, used = os.wait4(child.pid, 0)
 child.returncode = os.waitstatus_to_exitcode(status)
 print(time.perf_counter() - begin, used.ru_utime + used.ru_stime, used.ru_maxrss)
 sys.exit(child.returncode)
 """
+
+
+@functools.cache
+def _cache() -> tempfile.TemporaryDirectory[str]:
+    """Where commands keep their compiled modules; it goes with this process."""
+    return tempfile.TemporaryDirectory()
 
 
 def command(*arguments: str | Path, rounds: int = 1) -> Run:
@@ -165,7 +175,10 @@ def command(*arguments: str | Path, rounds: int = 1) -> Run:
     found: Run | None = None
     for _ in range(rounds):
         done = subprocess.run(
-            [sys.executable, "-c", _LAUNCH, *map(str, arguments)], stdout=subprocess.PIPE, text=True, check=False
+            [sys.executable, "-c", _LAUNCH, _cache().name, *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
         )
         if done.returncode:
             raise RuntimeError(f"walktall-sim {arguments[0]} ended with {done.returncode}")

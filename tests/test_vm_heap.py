@@ -39,7 +39,7 @@ def test_no_turn_of_the_device_takes_heap_in_a_walk(machine: Machine) -> None:
         assert (buzzed, errors) == ("1", "0")
         assert int(edges) >= 6
         # Twice a minute a block of the trace is sealed and written: some big integers of its CRC are all it takes.
-        assert int(blocks) >= 4
+        assert int(blocks) >= 3
         assert int(block_most) <= 1024
 
 

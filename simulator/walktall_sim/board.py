@@ -42,7 +42,7 @@ TURN_US = 100
 """What one turn of the loop is taken to cost; without it a turn that is due at once would stop time."""
 DRIVE_SECTORS = {"Seeed_XIAO_nRF52840_Sense": 512, "arduino_nano_rp2040_connect": 4096, "raspberry_pi_pico": 256}
 """Sectors of 4 KiB of each board's drive."""
-FIRMWARE_BLOCKS = 1040
+FIRMWARE_BLOCKS = 1016
 """Blocks of the drive that FAT, firmware and libraries take."""
 WATCHDOG_S = 6.0
 """``code.py``'s ``_WATCHDOG_S``; a test holds them together."""

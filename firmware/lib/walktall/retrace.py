@@ -18,6 +18,7 @@ from . import records as r
 from . import rows as w
 from .chain import Chain
 from .detector import _STRANGER_TICKS as STRANGER_TICKS
+from .rows import _NEW_CADENCE as NEW_CADENCE
 from .session import STATE_SIZE
 from .settings import SET_HILL_DEG, SET_WALK_OFFSET_MAX_DEG, Settings, index_of
 
@@ -77,8 +78,9 @@ class Block:
             raise BadBlock("no block begins with %02x" % raw[w.H_MAGIC])
         if crc32(bytes(raw[: w.CRC_AT])) & 0xFFFFFFFF != _uint(raw, w.CRC_AT, 4):
             raise BadBlock("its CRC is wrong")
-        if raw[w.H_LAYOUT] != w.LAYOUT:
-            raise BadBlock("its layout is %d, known is %d" % (raw[w.H_LAYOUT], w.LAYOUT))
+        self.layout = raw[w.H_LAYOUT]
+        if not 1 <= self.layout <= w.LAYOUT:
+            raise BadBlock("its layout is %d, known are 1 to %d" % (self.layout, w.LAYOUT))
         self.kind = raw[w.H_KIND]
         self.flags = raw[w.H_FLAGS]
         self.number = _uint(raw, w.H_NUMBER, 4)
@@ -140,6 +142,8 @@ class Block:
             self.stand_after = array("i", bytes(4 * w.STAND_SIZE))
             at = w.unpack_ints(raw, at, w.CRC_AT, self.fields, w.FIELDS_FROM)
             at = w.unpack_ints(raw, at, w.CRC_AT, self.counters) if at >= 0 else -1
+            if self.layout > 1:
+                w.sum_up(self.counters)
             at = w.unpack_ints(raw, at, w.CRC_AT, self.stand_after) if at >= 0 else -1
             if at < 0:
                 raise BadBlock("its checkpoint cannot be read")
@@ -154,17 +158,25 @@ class Block:
         roll = _int16(raw, w.H_ROLL)
         uptime_s = self.uptime_s
         cadence_spm = 0
+        second_class = -1
+        state = 0
         while at < end:
-            if at + 2 > end:
-                raise BadBlock("a row is cut off")
             width = raw[at] & 15
-            second_class = raw[at] >> 4
-            state = raw[at + 1] & 63
+            code = raw[at] >> 4
             more = 0
-            at += 2
-            if raw[at - 1] & 128:
-                more = raw[at] if at < end else 0
+            if code > e.CLASS_OFF_BODY and self.layout > 1 and second_class >= 0 and width <= 13:
+                # Short: class and state are the last row's.
+                more = 128 if code == NEW_CADENCE else 0
                 at += 1
+            else:
+                if at + 2 > end:
+                    raise BadBlock("a row is cut off")
+                second_class = code
+                state = raw[at + 1] & 63
+                at += 2
+                if raw[at - 1] & 128:
+                    more = raw[at] if at < end else 0
+                    at += 1
             mixed = more & 64
             marked = more & 63
             need = (1 if more & 128 else 0) + (3 if mixed else 0) + (2 if width > 13 else width) + 4 * marked

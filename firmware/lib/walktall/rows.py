@@ -5,7 +5,7 @@ What is here packs rows into a block on the board; `retrace` (on no board) reads
 A block is 512 bytes, little endian, and says everything about itself::
 
     0     1     2      3       4        8         12     14         18      22    24
-    | 57h | 01h | kind | flags | number | ring id | boot | uptime_s | utc_s | seq | session boot | ...
+    | 57h | 02h | kind | flags | number | ring id | boot | uptime_s | utc_s | seq | session boot | ...
     26              30     32      34     36          37        38         40           44           48        52
     | session start | walk | pitch | roll | rows_from | seconds | rows_end | ring_start | checkpoint | pending |
     52                  rows_from  rows_end       508
@@ -25,7 +25,9 @@ A row::
 * `w`: bits of each delta, 0..13: pitch of the four ticks, then roll of the four, each less the tick before it, in steps
   of 0.2 degrees, two's complement, lowest bit first. 14: a run of whole seconds without samples, 15: of seconds in
   which the sensor only waited for motion; then two bytes follow, how many seconds, and no deltas.
-* `class`: of the second (`events.CLASS_...`); 0: the rest of a second that a session's end cut off.
+* `class`: of the second (`events.CLASS_...`); 0: the rest of a second that a session's end cut off. 14 and 15:
+  class and all states are those of the row before in this block, and there are no marks; no byte of state follows,
+  with 15 a byte of cadence does. Layout 1 had neither; it is read as well.
 * `state`: of the fourth tick (`events.WALKS` ...); with `mixed` those of the first three follow, a byte each.
 * `cadence`: what the detector is told from the next second on has changed (`chain`): a byte, steps a minute. A block's
   first row always has it where somebody walks; where nobody does it is 0.
@@ -49,7 +51,7 @@ except ImportError:
         return value
 
 
-LAYOUT = const(1)
+LAYOUT = const(2)
 MAGIC = const(0x57)
 BLOCK_BYTES = const(512)
 # Bytes 0 .. 7 and the CRC stand where they are in every layout.
@@ -95,11 +97,15 @@ W_DOZED = const(15)
 STEP_CDEG = const(20)
 STAND_SIZE = const(18)  # integers in a stand (`chain.stand_into`)
 STAND_SHORT = const(5)  # of it in most checkpoints
+DIFFERENCES_FROM = const(38)  # a session's counters: its buckets, which are much alike
 FIELDS_FROM = const(2)  # a checkpoint's record lacks seq and boot: the head has them
 ROW_MAX = const(3 + 1 + 3 + 13 + 6 * 4)
+_AS_BEFORE = const(14)  # in the place of a class
+_NEW_CADENCE = const(15)
 _MORE = const(128)
 _MIXED = const(64)
 _CADENCE = const(128)
+_MOST = const(0x3FFFFFFF)
 _MARKS = const(6)  # in a second; more are counted, not kept
 
 
@@ -123,6 +129,7 @@ class RowWriter:
         self.roll = 0
         self._run_at = 0  # where the last row's count lies, if that is a run
         self._cadence = 0
+        self._before = -1  # class << 8 | state of the block's last row, -1: it has none
         self._n = 0
         self._marked = 0
         self._state = bytearray(e.TICKS_PER_S)
@@ -136,6 +143,7 @@ class RowWriter:
         self.seconds = 0
         self._run_at = 0
         self._cadence = 0
+        self._before = -1
 
     def take(self, on):
         """Take rows from the next second's beginning on, or none."""
@@ -229,15 +237,21 @@ class RowWriter:
         if at + ROW_MAX > self.end and at + 7 + 4 * marked + width > self.end:
             self.lost += 1
             return
-        buf[at] = width | second_class << 4
-        buf[at + 1] = last | (_MORE if more else 0)
-        at += 2
         self.seconds += 1
         self._run_at = 0
         self._cadence = cadence_spm if last & e.WALKS else 0
-        if more:
-            buf[at] = more
+        before = second_class << 8 | last
+        if before == self._before and width < W_MISSING and not more & ~_CADENCE:
+            buf[at] = width | (_NEW_CADENCE if more else _AS_BEFORE) << 4
             at += 1
+        else:
+            self._before = before
+            buf[at] = width | second_class << 4
+            buf[at + 1] = last | (_MORE if more else 0)
+            at += 2
+            if more:
+                buf[at] = more
+                at += 1
         if more & _CADENCE:
             buf[at] = cadence_spm
             at += 1
@@ -314,6 +328,19 @@ def pack_ints(buf, at, values, count, end, first=0):
         buf[at] = byte
         at += 1
     return at
+
+
+def differ(values):
+    """Put differences in the place of the last counters; `sum_up` undoes it."""
+    for k in range(len(values) - 1, DIFFERENCES_FROM, -1):
+        values[k] -= values[k - 1]
+
+
+def sum_up(values):
+    """As they were before `differ`."""
+    for k in range(DIFFERENCES_FROM + 1, len(values)):
+        value = values[k] + values[k - 1]
+        values[k] = value if -_MOST < value < _MOST else 0  # none that was written is so large
 
 
 def unpack_ints(buf, at, end, values, first=0):

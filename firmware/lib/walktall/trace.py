@@ -49,6 +49,8 @@ _BLANK_CRC_LOW = const(0xC39F)
 _BLANK_CRC_HIGH = const(0xBD7B)
 _MINUTE = const(60)
 _STAND_ROOM = const(20)
+_ROW_ROOM = const(14)  # behind a checkpoint that was packed to see: a row, and how far the counters grow in a second
+_GROWTH = const(24)  # from one checkpoint to the next, and a row
 _ROOM = const(150)  # for the first checkpoint; then what the last one took, and a little
 _SETTINGS_EVERY = const(16)  # blocks: a session whose beginning was overwritten can be judged again from there
 _RAW_BYTES = const(12)  # a sample: six counts
@@ -299,6 +301,8 @@ class Trace:
         session.fields[_S_BOOT] = self.head_u16(w.H_SESSION_BOOT)
         if at >= 0:
             at = w.unpack_ints(buf, at, w.CRC_AT, session.state)
+            if buf[w.H_LAYOUT] > 1:
+                w.sum_up(session.state)
         return at >= 0
 
     @property
@@ -622,8 +626,16 @@ class Trace:
             _put(self._buf, w.H_UPTIME_S, uptime_s - rows.seconds if uptime_s > rows.seconds else 0, 4)
             _put(self._buf, w.H_UTC_S, utc_s - rows.seconds if utc_s else 0, 4)
         room = self._room + _STAND_ROOM if self._flags & w.B_SETTINGS else self._room
-        if rows.at > w.CRC_AT - w.ROW_MAX or (not busy and (rows.at > w.CRC_AT - room or rows.seconds >= _MINUTE)):
+        if rows.at > w.CRC_AT - w.ROW_MAX or (
+            not busy and (rows.seconds >= _MINUTE or (rows.at > w.CRC_AT - room and not self._fits_one_more()))
+        ):
             self._finish(0)
+
+    def _fits_one_more(self):
+        """Whether behind another row there will be room for the checkpoint: it is packed there to see."""
+        self._chain.stand_into(self._stand)
+        at = self._pack_checkpoint(self.rows.at)
+        return 0 <= at <= w.CRC_AT - _ROW_ROOM
 
     def cut(self, uptime_s, utc_s):
         """Close the block now: settings have changed, and those in force from here on belong to the next one."""
@@ -652,7 +664,9 @@ class Trace:
     def _pack_checkpoint(self, at):
         session = self._chain.session
         at = w.pack_ints(self._buf, at, session.fields, S_COUNT - w.FIELDS_FROM, w.CRC_AT, w.FIELDS_FROM)
+        w.differ(session.state)
         at = w.pack_ints(self._buf, at, session.state, STATE_SIZE, w.CRC_AT)
+        w.sum_up(session.state)
         size = w.STAND_SHORT
         if self._flags & w.B_SETTINGS:
             # From here a session whose beginning was overwritten can be judged again.
@@ -681,7 +695,7 @@ class Trace:
             end = rows.at
             at = self._pack_checkpoint(end)
         if not self._flags & w.B_STAND:
-            self._room = at - end + 22
+            self._room = at - end + _GROWTH
         for k in range(at, w.CRC_AT):
             buf[k] = 0xFF
         self._head(w.KIND_ROWS, self._flags | w.B_CHECKPOINT | more, buf, self._rows_from, end)

@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -26,7 +27,8 @@ SCALE = float(os.environ.get("WALKTALL_SOAK_SCALE", "1"))
 RUNS = Path(__file__).resolve().parent / "golden" / "soak.json"
 _FIRMWARE_LIB = RUNS.parents[2] / "firmware" / "lib" / "walktall"
 _FOLDER = "WALKTALL_SOAK_FOLDER"
-_EVERY_S = 60.0
+#: How often is told what runs.
+EVERY_S = float(os.environ.get("WALKTALL_SOAK_EVERY_S", "60"))
 
 
 def cpu_s() -> float:
@@ -93,13 +95,17 @@ class Told:
         if reporter is not None:
             reporter.ensure_newline()
             reporter.write_line(f"{time.strftime('%H:%M:%S')} {line}")
+            reporter.flush()
 
     def _each_minute(self) -> None:
-        while not self._over.wait(_EVERY_S):
+        while not self._over.wait(EVERY_S):
             for path in sorted(Path(self._folder.name).glob("*")):
                 try:
-                    if path.suffix != ".new" and path.stat().st_mtime > time.time() - 2 * _EVERY_S:
-                        self._say(path.read_text())
+                    if path.suffix != ".new" and path.stat().st_mtime > time.time() - 2 * max(EVERY_S, 60):
+                        # Without workers a test runs here, and what is written meanwhile is taken for its output.
+                        capture = self._config.pluginmanager.get_plugin("capturemanager")
+                        with capture.global_and_fixture_disabled() if capture else nullcontext():
+                            self._say(path.read_text())
                 except FileNotFoundError:
                     continue
 

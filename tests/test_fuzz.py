@@ -179,14 +179,15 @@ def test_the_host_for_long(part: int, tally: Tally) -> None:
 
 
 @pytest.mark.soak
-def test_the_host_guided_by_coverage(tmp_path: Path, tally: Tally) -> None:
+@pytest.mark.parametrize("part", range(_PARTS))
+def test_the_host_guided_by_coverage(part: int, tmp_path: Path, tally: Tally) -> None:
     if importlib.util.find_spec("atheris") is None:
         pytest.skip("atheris is not installed (pip install 'walktall[soak]'): the host is fuzzed at random only")
-    wanted = max(500, int(SOAK_GUIDED_INPUTS * SCALE))
+    wanted = max(500, int(SOAK_GUIDED_INPUTS * SCALE) // _PARTS)
     corpus = tmp_path / "corpus"
     corpus.mkdir()
-    write_seeds(corpus, SEED)
-    options = [f"-runs={wanted}", "-max_len=3000", "-timeout=20", f"-seed={SEED}", f"-artifact_prefix={tmp_path}/"]
+    write_seeds(corpus, SEED + part)
+    options = [f"-runs={wanted}", "-max_len=3000", "-timeout=180", f"-seed={SEED + part}", f"-artifact_prefix={tmp_path}/"]
     command = [sys.executable, "-m", "tests.fuzz_targets", *options, str(corpus)]
     told: list[str] = []
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as fuzzer:

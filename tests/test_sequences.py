@@ -37,8 +37,8 @@ SOAK_DEVICE_SEQUENCES = 20_000
 #: Sequences a batch, of which one is some seconds.
 _JOURNAL_BATCH = 1000
 _DEVICE_BATCH = 100
-#: Parts of the soak, for as many cores.
-_PARTS = 4
+#: Parts of the soak: each of a minute or two, so that little is lost when it is cancelled.
+_PARTS = 10
 
 _ACT_BYTES = 3
 _AFTERS = sorted(AFTER)

@@ -187,8 +187,8 @@ def test_the_host_guided_by_coverage(part: int, tmp_path: Path, tally: Tally) ->
     corpus = tmp_path / "corpus"
     corpus.mkdir()
     write_seeds(corpus, SEED + part)
-    options = [f"-runs={wanted}", "-max_len=3000", "-timeout=180", f"-seed={SEED + part}", f"-artifact_prefix={tmp_path}/"]
-    command = [sys.executable, "-m", "tests.fuzz_targets", *options, str(corpus)]
+    options = (f"-runs={wanted}", "-max_len=3000", "-timeout=180", f"-seed={SEED + part}")
+    command = [sys.executable, "-m", "tests.fuzz_targets", *options, f"-artifact_prefix={tmp_path}/", str(corpus)]
     told: list[str] = []
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as fuzzer:
         assert fuzzer.stderr is not None

@@ -13,7 +13,8 @@ gap is exact as long as the rate is.
 
 A sample is stale when the six counts have stood still for 13 samples (white noise of the datasheet, 0.6 mg and 0.07 dps
 rms, moves at least one), when an axis of the accelerometer has stood at its end for 13, or when the accelerometer reads
-nothing at all, as it does after a reset: free fall for an eighth of a second is no posture.
+nothing at all, as it does after a reset: free fall for an eighth of a second is no posture. Of a burst in which the
+rates move, the middle and the last sample are looked at for that, each sample only where one of them is suspect.
 
 It reads no clock and no bus.
 """
@@ -230,8 +231,33 @@ class Supply:
         """
         same = self.same
         ended = self._ended
-        believed = n
         last = self._last
+        if not (same or ended) and 1 < n <= STALE_SAMPLES:
+            # Nothing stood still or at an end before. Where rates move in the middle and at the last sample, which is
+            # at no end, there are no thirteen that stood still or at an end, and nothing has begun to.
+            mid = at + 6 * (n >> 1)
+            end = at + 6 * n - 6
+            ax = counts[end + 3]
+            ay = counts[end + 4]
+            az = counts[end + 5]
+            if (
+                (counts[mid] != counts[mid - 6] or counts[mid + 1] != counts[mid - 5])
+                and (counts[end] != counts[end - 6] or counts[end + 1] != counts[end - 5])
+                and _COUNT_MIN < ax < _COUNT_MAX
+                and _COUNT_MIN < ay < _COUNT_MAX
+                and _COUNT_MIN < az < _COUNT_MAX
+                and (ax or ay or az)
+                and (counts[mid + 3] or counts[mid + 4] or counts[mid + 5])
+            ):
+                last[0] = counts[end]
+                last[1] = counts[end + 1]
+                last[2] = counts[end + 2]
+                last[3] = ax
+                last[4] = ay
+                last[5] = az
+                self.stale = 0
+                return n
+        believed = n
         if not (
             last[5] == counts[at + 5]
             and last[4] == counts[at + 4]

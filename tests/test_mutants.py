@@ -31,8 +31,8 @@ class Mutant(NamedTuple):
 MUTANTS = {
     "sign of pitch": Mutant(
         "detector.py",
-        "(atan2_cdeg(-(ahead >> 8), up >> 8)",
-        "(atan2_cdeg(ahead >> 8, up >> 8)",
+        "t = -ahead // up",
+        "t = ahead // up",
         "a quick lean",
     ),
     "hold halved": Mutant(
@@ -57,17 +57,15 @@ MUTANTS = {
     ),
     "dead band": Mutant(
         "detector.py",
-        "        pitch = self.raw_pitch_cdeg - self.walk_offset_cdeg\n        self.pitch_cdeg = pitch",
-        "        if -300 < self.raw_pitch_cdeg < 300:\n            self.raw_pitch_cdeg = 0\n"
-        "        pitch = self.raw_pitch_cdeg - self.walk_offset_cdeg\n        self.pitch_cdeg = pitch",
+        "        pitch = raw - offset\n",
+        "        if -300 < raw < 300:\n            raw = self.raw_pitch_cdeg = 0\n        pitch = raw - offset\n",
         "small angles",
     ),
     "decay missing": Mutant("detector.py", "fault.timer -= _DECAY", "fault.timer -= 0", "never add up"),
     "timer reset by a bend": Mutant(
         "detector.py",
-        "        self.frozen = 1 if turning or jogs or not walking else 0\n",
-        "        self.frozen = 1 if turning or jogs or not walking else 0\n"
-        "        if turning:\n            self.forward.timer = 0\n",
+        "        self.frozen = frozen\n",
+        "        self.frozen = frozen\n        if turning:\n            self.forward.timer = 0\n",
         "a glance or a nod",
     ),
     "roll for pitch": Mutant(
@@ -84,10 +82,10 @@ MUTANTS = {
     ),
     "a lost sample a second": Mutant(
         "chain.py",
-        "        left = e.TICK_SAMPLES - self._in_tick\n",
+        "        left = _TICK_SAMPLES - self._in_tick\n",
         # A call is a tick; each fifth takes a sample and does nothing with it.
         "        self.skip = getattr(self, 'skip', 0) + 1\n        if self.skip % 5 == 0:\n"
-        "            self.closed = 0\n            return 1\n        left = e.TICK_SAMPLES - self._in_tick\n",
+        "            self.closed = 0\n            return 1\n        left = _TICK_SAMPLES - self._in_tick\n",
         "counted to the second",
     ),
 }

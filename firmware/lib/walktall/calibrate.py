@@ -214,15 +214,18 @@ class BiasTracker:
 
     def in_motion(self, tilt, ex, ey, ez):
         """Take the mean linear acceleration of a tick (1/1024 g): a persistent one across gravity is a bias."""
-        gx = tilt.gx >> 6
-        gy = tilt.gy >> 6
-        gz = tilt.gz >> 6
         # A tick's mean beyond 0.25 g is a start, a jog or a bump, not a bias.
         if not (-256 < ex < 256 and -256 < ey < 256 and -256 < ez < 256):
             return
-        self._ix += ((gy * ez - gz * ey) >> 14) * _DRIFT_MUL
-        self._iy += ((gz * ex - gx * ez) >> 14) * _DRIFT_MUL
-        self._iz += ((gx * ey - gy * ex) >> 14) * _DRIFT_MUL
+        x = tilt.gx >> 6
+        y = tilt.gy >> 6
+        z = tilt.gz >> 6
+        self._ix += ((y * ez - z * ey) >> 14) * _DRIFT_MUL
+        self._iy += ((z * ex - x * ez) >> 14) * _DRIFT_MUL
+        self._iz += ((x * ey - y * ex) >> 14) * _DRIFT_MUL
+
+    def second(self, tilt):
+        """Once a second: the bias follows what ticks of motion have shown."""
         step = self._ix >> 10
         self._ix -= step << 10
         tilt.bias_x = _held(tilt.bias_x + step)
@@ -244,8 +247,8 @@ class BiasTracker:
             or not -_REST_RANGE < y - self._fy < _REST_RANGE
             or not -_REST_RANGE < z - self._fz < _REST_RANGE
         ):
-            self._n = 0
-            self._x = self._y = self._z = 0
+            if self._n:
+                self._n = self._x = self._y = self._z = 0
             self._fx = x
             self._fy = y
             self._fz = z

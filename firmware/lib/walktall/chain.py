@@ -27,6 +27,17 @@ except ImportError:
         return value
 
 
+# Of `events`; private, so that they fold: tests/test_house_rules.py holds them to it.
+_WALKS = const(1)
+_JOGS = const(2)
+_STILL = const(4)
+_KIND = const(56)
+_SHAKEN = const(8)
+_SETTLING = const(16)
+_MISSING = const(24)
+_TICK = const(1)
+_SECOND = const(2)
+_TICK_SAMPLES = const(13)
 # Of `settings`; private, so that they fold: tests/test_house_rules.py holds them to it.
 _SET_MODE = const(0)
 _SET_RECOVERY_TICK = const(20)
@@ -44,7 +55,7 @@ _LONG_GAP = const(104)  # 2 s: what was known of motion is stale
 _LOST_GAP = const(260)  # 5 s: and who walked may have sat down
 _BRIEF_GAP = const(30)  # a burst or two: what came before it still holds
 _SHORT_GAP = const(13)
-_CLASSES = const(14)
+_LAST_TICK = const(3)  # of a second
 _CADENCE_HELD_SPM = const(3)
 _ANGLE_MAX_CDEG = const(2500)  # a new upright further than this from the last one is a mistake
 
@@ -84,11 +95,13 @@ class Chain:
         self._cadence = 0
         #: 1 at the end of a second in which nothing needs the sensor's samples; `dozed` then stands for them.
         self.may_doze = 0
-        self._wakeful = settings.values[_SET_DOZE_S] * e.TICKS_PER_S  # ticks until then, at the least
+        self._doze = settings.values[_SET_DOZE_S] * e.TICKS_PER_S
+        self._wakeful = self._doze  # ticks until then, at the least
         self._n_ticks = 0
         #: Where the rows of a trace go (`rows.RowWriter`), or None.
         self.rows = None
-        self._votes = array("B", [0] * _CLASSES)
+        #: Classes of the second's ticks.
+        self._kinds = array("B", [0] * e.TICKS_PER_S)
         self.second_class = 0
         #: A class that stands for every second while it is not 0: on the charger nothing is judged (CLASS_CHARGING).
         self.left_out = 0
@@ -105,7 +118,7 @@ class Chain:
         self.detector.configure(settings)
         self._mark(e.SETTINGS, 0)
         self._note()
-        self._wakeful = settings.values[_SET_DOZE_S] * e.TICKS_PER_S
+        self._wakeful = self._doze = settings.values[_SET_DOZE_S] * e.TICKS_PER_S
 
     def _note(self):
         v = self.settings.values
@@ -129,7 +142,7 @@ class Chain:
         :param counts: six a sample as the FIFO has them: angular rate x, y, z (17.5 mdps a count), specific force x, y,
             z (8197 counts = 1 g)
         """
-        left = e.TICK_SAMPLES - self._in_tick
+        left = _TICK_SAMPLES - self._in_tick
         if n > left:
             n = left
         if self._shaken:
@@ -169,8 +182,6 @@ class Chain:
         self._since_buzz = 0
         self._cadence = 0
         self._ticks = 0
-        for kind in range(_CLASSES):
-            self._votes[kind] = 0
 
     def stand_into(self, v):
         """All that judging a session begins from, into an `array('i')` of STAND_SIZE."""
@@ -191,43 +202,45 @@ class Chain:
         gait = self.gait
         detector = self.detector
         gait.tick()
-        if not self._tick_shaken:
-            self.bias.step(tilt, gait.var1)
-            if not gait.jogging:
-                self.bias.in_motion(tilt, gait.mean_x, gait.mean_y, gait.mean_z)
         if self.bow.left:
             self._bow()
         detector.look(tilt)
-        tilt.drop_tick()
         state = gait.walking | gait.jogging << 1 | gait.still << 2
+        if not self._tick_shaken:
+            bias = self.bias
+            bias.step(tilt, gait.var1)
+            if not state & _JOGS:
+                bias.in_motion(tilt, gait.mean_x, gait.mean_y, gait.mean_z)
+        tilt.drop_tick()
         if self._settle:
             # A gap lies within the last second: its mean is not to be judged.
             self._settle -= 1
-            state |= e.SETTLING
+            state |= _SETTLING
         elif self._tick_shaken:
-            state |= e.SHAKEN
+            state |= _SHAKEN
         self._tick_shaken = 0
-        doze = self.settings.values[_SET_DOZE_S]
-        if gait.walking:
-            self._wakeful = doze * e.TICKS_PER_S
-        elif self._wakeful:
-            self._wakeful -= 1
-        if gait.score > 0 and not gait.still and self._wakeful < _MAKING_UP_TICKS:
-            self._wakeful = _MAKING_UP_TICKS
-        told = self.judge(detector.look_pitch_cdeg, detector.look_roll_cdeg, state, gait.cadence_spm)
-        self.may_doze = (
-            1
-            if doze
+        if state & _WALKS:
+            self._wakeful = self._doze
+        else:
+            if self._wakeful:
+                self._wakeful -= 1
+            if gait.score > 0 and not state & _STILL and self._wakeful < _MAKING_UP_TICKS:
+                self._wakeful = _MAKING_UP_TICKS
+        self.may_doze = 0
+        if self.judge(detector.look_pitch_cdeg, detector.look_roll_cdeg, state, gait.cadence_spm) == _TICK:
+            return _TICK
+        self.bias.second(tilt)
+        if (
+            self._doze
             and not self._wakeful
             and not self._shaken
-            and told & e.SECOND
             and not self.calibrator.state
             and not self.bow.left
             # At a desk somebody who sits is judged, who does not walk.
             and (self.settings.values[_SET_MODE] == 0 or detector.off_body)
-            else 0
-        )
-        return told
+        ):
+            self.may_doze = 1
+        return _TICK | _SECOND
 
     def judge(self, pitch_cdeg, roll_cdeg, state, cadence_spm):
         """Judge one tick, from the sensor or out of a trace: `events.TICK`, with `events.SECOND` when it closed one.
@@ -241,51 +254,64 @@ class Chain:
         if rows is not None:
             rows.tick(self._ticks, pitch_cdeg, roll_cdeg, state)
         detector.step(pitch_cdeg, roll_cdeg, state, self._cadence)
-        if state & e.KIND < e.SETTLING:
-            walks = state & e.WALKS
-            self.coach.tick(walks and not state & e.JOGS, state & e.STILL and not detector.off_body)
-            if walks != self._walking:
-                self._walking = walks
-                self._put(e.WALKING if walks else e.STOPPED, 0, 0, 0)
-            self._tell()
-        if state & e.KIND < e.MISSING and self._since_buzz < 0x3FFFFFF:
+        kind = state & _KIND
+        if kind < _MISSING:
+            if kind < _SETTLING:
+                walks = state & _WALKS
+                coach = self.coach
+                if coach.counts:
+                    coach.tick(walks and not state & _JOGS, state & _STILL and not detector.off_body)
+                if walks != self._walking:
+                    self._walking = walks
+                    self._put(e.WALKING if walks else e.STOPPED, 0, 0, 0)
+                if detector.told or coach.cue:
+                    self._tell()
             self._since_buzz += 1
         # ---- the second ----
         self._n_ticks += 1
-        votes = self._votes
-        votes[detector.second_class] += 1
-        self._ticks += 1
-        if self._ticks < e.TICKS_PER_S:
-            return e.TICK
+        best = detector.second_class
+        ticks = self._ticks
+        kinds = self._kinds
+        kinds[ticks] = best
+        if ticks < _LAST_TICK:
+            self._ticks = ticks + 1
+            return _TICK
         self._ticks = 0
-        # A second is a gap, or shaken, if any of it was; else what most of it was; of equals the one that is not
-        # good.
-        if votes[e.CLASS_GAP]:
-            best = e.CLASS_GAP
-        elif votes[e.CLASS_BUZZING]:
-            best = e.CLASS_BUZZING
-        else:
-            best = e.CLASS_UNSURE
-            most = 0
-            for kind in range(e.CLASS_GOOD, _CLASSES):
-                if votes[kind] >= most and votes[kind]:
-                    most = votes[kind]
-                    best = kind
+        if kinds[0] != best or kinds[1] != best or kinds[2] != best:
+            best = self._class_of_second()
         if self.left_out:
             best = self.left_out
-        for kind in range(_CLASSES):
-            votes[kind] = 0
         self.second_class = best
         # What labels compare is held until it has changed: a row of the trace tells it only then.
         if not -_CADENCE_HELD_SPM < cadence_spm - self._cadence < _CADENCE_HELD_SPM or not cadence_spm:
             self._cadence = cadence_spm
         self.session.silent = self.coach.silent
-        self.session.second(
-            best, detector.pitch_cdeg, detector.roll_cdeg, cadence_spm, state & e.WALKS, self.gait.steps
-        )
+        self.session.second(best, detector.pitch_cdeg, detector.roll_cdeg, cadence_spm, state & _WALKS, self.gait.steps)
         if rows is not None:
             rows.second(best, self._cadence)
-        return e.TICK | e.SECOND
+        return _TICK | _SECOND
+
+    def _class_of_second(self):
+        """A second is a gap, or shaken, if any of it was; else what most of it was; of equals the one that is not
+        good."""
+        kinds = self._kinds
+        best = e.CLASS_UNSURE
+        most = 0
+        for k in range(e.TICKS_PER_S):
+            kind = kinds[k]
+            if kind == e.CLASS_GAP:
+                return kind
+            n = 0
+            for j in range(e.TICKS_PER_S):
+                if kinds[j] == kind:
+                    n += 1
+            # One that is shaken outweighs all that is no gap.
+            if kind == e.CLASS_BUZZING:
+                n = e.TICKS_PER_S + 1
+            if n > most or (n == most and kind > best):
+                most = n
+                best = kind
+        return best
 
     def _put(self, code, fault, label, value):
         self.ring.put(self.n_samples, code, fault, label, value)

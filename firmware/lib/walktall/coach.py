@@ -38,7 +38,7 @@ _WEEK_DAYS = const(7)
 
 class Coach:
     """`silent` is 1 while a trial's block is silent; `ease_cdeg` widens the forward limit; `cue` is 1 in the tick of
-    a cue."""
+    a cue; `counts` is 1 where ticks have to be counted at all."""
 
     def __init__(self, settings):
         self.day = 0
@@ -65,6 +65,10 @@ class Coach:
         if self._kind != TRIAL:
             self.silent = 0
             self._block = 0
+        if not self._nudge:
+            self._sat = 0
+        self.cue = 0
+        self.counts = 1 if self._kind == TRIAL or self._stretch or self._nudge else 0
         self.set_day(self.day)
 
     def restart(self):
@@ -116,7 +120,7 @@ class Coach:
         return 1
 
     def tick(self, walking, still):
-        """Count a tick of walking, or of sitting still."""
+        """Count a tick of walking, or of sitting still; asked only where `counts`."""
         self.cue = 0
         if walking:
             self._sat = 0

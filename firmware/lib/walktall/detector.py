@@ -30,6 +30,29 @@ except ImportError:
         return value
 
 
+# Of `events`; private, so that they fold: tests/test_house_rules.py holds them to it.
+_FORWARD = const(1)
+_SIDE = const(4)
+_LEAN = const(1)
+_SLOUCH = const(2)
+_UNSURE = const(3)
+_CLASS_GOOD = const(1)
+_CLASS_FORWARD = const(2)
+_CLASS_BACK = const(3)
+_CLASS_SIDE = const(4)
+_CLASS_STILL = const(5)
+_CLASS_BEND = const(6)
+_CLASS_JOG = const(7)
+_CLASS_BUZZING = const(8)
+_CLASS_GAP = const(10)
+_CLASS_UNSURE = const(11)
+_CLASS_SNOOZED = const(12)
+_CLASS_OFF_BODY = const(13)
+_WALKS = const(1)
+_JOGS = const(2)
+_KIND = const(56)
+_SETTLING = const(16)
+_DOZED = const(32)
 # Of `settings`; private, so that they fold: tests/test_house_rules.py holds them to it.
 _SET_MODE = const(0)
 _SET_HOLD_S = const(1)
@@ -69,6 +92,15 @@ _OFFSET_RANK = const(50)  # percentile of pitch taken as one's own walking
 _BEND_CDEG = const(3000)
 _SECOND = const(4)
 _STEP_CDEG = const(20)
+# Arc tangent and arc sine within 29 degrees: the polynomials t + t^3 + t^5 whose greatest error is least (0.002
+# degrees with the rounding), of t in Q14, in steps of 0.2 degrees times 2^22.
+_ATAN1 = const(73318)
+_ATAN3 = const(-23861)
+_ATAN5 = const(10414)
+_ASIN1 = const(73345)
+_ASIN3 = const(12007)
+_ASIN5 = const(7200)
+_HALF_STEP = const(1 << 21)
 _WRAP_CDEG = const(18000)
 
 
@@ -114,12 +146,19 @@ class Fault:
         self.least_cdeg = 0  # since then
         self.good = 0
 
+    def rest(self, ticks):
+        """Count good ticks: after a while of them the next episode may begin."""
+        self.good += ticks
+        if self.good > 0x3FFFFF:
+            self.good = 0x3FFFFF
+
 
 class Detector:
     """The rules. `step` takes the closing tick; what it decided stands in the attributes.
 
-    `began`, `ended`, `buzzed`, `recovered` are masks of faults (`events.FORWARD` ...) for this tick; `second_class`
-    is the class of this tick; `pitch_cdeg`, `roll_cdeg` the 1 s mean angles.
+    `began`, `ended`, `buzzed`, `recovered` are masks of faults (`events.FORWARD` ...) for this tick, and `told` is 1
+    where there is one of them or a `slip`; `second_class` is the class of this tick; `pitch_cdeg`, `roll_cdeg` the 1 s
+    mean angles.
     """
 
     def __init__(self, settings, coach):
@@ -135,8 +174,7 @@ class Detector:
         self._last_rolls = array("h", [0] * _SECOND)
         self._cadences = array("B", [0] * _HISTORY)
         self._bins = array("H", [0] * _BINS)
-        self._sum = array("i", [0] * (_HISTORY // 2 + 1))
-        self._moment = array("i", [0] * (_HISTORY // 2 + 1))
+        self._sums = array("i", [0] * (_HISTORY // 2 + 1))
         self.pitch_cdeg = 0
         self.roll_cdeg = 0
         self.raw_pitch_cdeg = 0
@@ -165,6 +203,9 @@ class Detector:
         self.back.off_cdeg = v[_SET_BACK_OFF_DEG] * 100
         self.side.on_cdeg = v[_SET_SIDE_ON_DEG] * 100
         self.side.off_cdeg = v[_SET_SIDE_OFF_DEG] * 100
+        self._low_cdeg = -self.back.on_cdeg
+        self._high_cdeg = self.forward.on_cdeg
+        self._side_cdeg = self.side.on_cdeg
         self.forward.hold = self.back.hold = self.side.hold = hold * e.TICKS_PER_S
         self._side_buzz = v[_SET_SIDE_BUZZ]
         self._rearm = v[_SET_REARM_S] * e.TICKS_PER_S
@@ -178,16 +219,15 @@ class Detector:
 
     def restart(self):
         """A new wearing: timers, offset and history begin anew; the upright stays."""
-        self.forward.restart()
-        self.back.restart()
-        self.side.restart()
-        self.began = self.ended = self.buzzed = self.recovered = 0
+        self._restart_faults()
+        self.told = self.began = self.ended = self.buzzed = self.recovered = 0
         self.second_class = e.CLASS_NONE
         self.walk_offset_cdeg = 0
         self._offset_n = 0
         self._walked = 0
         for i in range(_BINS):
             self._bins[i] = 0
+        self._first_bin = _BINS
         self._since_first = 0x3FFFFF
         self._n = 0
         self._at = 0
@@ -202,19 +242,27 @@ class Detector:
         for i in range(_SECOND):
             self._last_pitches[i] = 0
             self._last_rolls[i] = 0
+        self._pitch_sum = self._roll_sum = 0
         self._angles = 0
         self._wrapped = 0
-        self._quick = 0
         self._fresh = 0  # ticks since a gap, 12 at the most
-        self._minute = 0
+        self._minute = self._stirred = 0
         self._quiet_minutes = 0
         self.off_body = 0
+
+    def _restart_faults(self):
+        self.forward.restart()
+        self.back.restart()
+        self.side.restart()
+        self._resting = True
+        self._rested = 0
 
     def _rests(self, fault):
         return not fault.active and not fault.timer and fault.good >= self._rearm
 
     def stand_into(self, v):
         """What a judgement begins from, into v[0] .. v[8]; v[0] is 1 where no fault is under way."""
+        self._credit()
         at_rest = 1 if self._rests(self.forward) and self._rests(self.back) and self._rests(self.side) else 0
         v[0] = at_rest | self.calibrated << 1 | self.slipped << 2
         v[1] = self.snoozed
@@ -238,9 +286,7 @@ class Detector:
         self._offset_n = v[6]
         self._walked = v[7]
         self._since_first = v[8]
-        self.forward.restart()
-        self.back.restart()
-        self.side.restart()
+        self._restart_faults()
 
     # ---- upright ----
 
@@ -314,60 +360,44 @@ class Detector:
         positive) and `look_roll_cdeg` (right is)."""
         if not self.calibrated:
             return
-        # A tick's sum of gravity, |.| < 2^15.3 of it.
-        x = tilt.sum_x >> 3
-        y = tilt.sum_y >> 3
-        z = tilt.sum_z >> 3
+        # A tick's sum of gravity, and its length.
+        whole = tilt.n << 11
+        if whole:
+            x = tilt.sum_x >> 3
+            y = tilt.sum_y >> 3
+            z = tilt.sum_z >> 3
+        else:
+            # Behind a gap nothing may have been summed yet.
+            whole = 1 << 14
+            x = tilt.gx >> 6
+            y = tilt.gy >> 6
+            z = tilt.gz >> 6
         u = self.up
         f = self._f
         side = self._l
-        up = x * u[0] + y * u[1] + z * u[2]
+        up = (x * u[0] + y * u[1] + z * u[2]) >> 14
         ahead = x * f[0] + y * f[1] + z * f[2]
-        self.look_pitch_cdeg = (atan2_cdeg(-(ahead >> 8), up >> 8) + (_STEP_CDEG >> 1)) // _STEP_CDEG * _STEP_CDEG
-        up >>= 14
+        across = x * side[0] + y * side[1] + z * side[2]
+        if up << 3 > whole * 7:
+            # Within 29 degrees of upright: no square root, and two terms behind the first are right to 0.01 degrees.
+            # Tangent and sine in Q14, angles in steps.
+            t = -ahead // up
+            k = t * t >> 14
+            t *= (((_ATAN5 * k >> 14) + _ATAN3) * k >> 14) + _ATAN1
+            self.look_pitch_cdeg = (t + _HALF_STEP >> 22) * _STEP_CDEG
+            t = across // whole
+            k = t * t >> 14
+            t *= (((_ASIN5 * k >> 14) + _ASIN3) * k >> 14) + _ASIN1
+            self.look_roll_cdeg = (t + _HALF_STEP >> 22) * _STEP_CDEG
+            return
         ahead >>= 14
+        across >>= 14
+        half = _STEP_CDEG >> 1
+        self.look_pitch_cdeg = (atan2_cdeg(-ahead, up) + half) // _STEP_CDEG * _STEP_CDEG
         up = isqrt(up * up + ahead * ahead)
-        up = atan2_cdeg((x * side[0] + y * side[1] + z * side[2]) >> 14, up)
-        self.look_roll_cdeg = (up + (_STEP_CDEG >> 1)) // _STEP_CDEG * _STEP_CDEG
+        self.look_roll_cdeg = (atan2_cdeg(across, up) + half) // _STEP_CDEG * _STEP_CDEG
 
     # ---- one tick ----
-
-    def _take(self, pitch, roll):
-        """Let a tick's angles enter the means of the last second; how far pitch turned since the tick before."""
-        turn = pitch - self.tick_pitch_cdeg
-        self._before = self.tick_pitch_cdeg
-        self.tick_pitch_cdeg = pitch
-        n = self._angles
-        p = self._last_pitches
-        r = self._last_rolls
-        p[n % _SECOND] = pitch
-        r[n % _SECOND] = roll
-        n += 1
-        if n == 2 * _SECOND:
-            n = _SECOND
-        self._angles = n
-        if n > _SECOND:
-            n = _SECOND
-        self.roll_cdeg = (r[0] + r[1] + r[2] + r[3] + (n >> 1)) // n
-        # Upside down, where 180 is -180, a mean would say upright.
-        if turn > _WRAP_CDEG or turn < -_WRAP_CDEG:
-            self._wrapped = _SECOND
-        if self._wrapped:
-            self._wrapped -= 1
-            self.raw_pitch_cdeg = pitch
-        else:
-            self.raw_pitch_cdeg = (p[0] + p[1] + p[2] + p[3] + (n >> 1)) // n
-        return turn
-
-    def _count_down(self):
-        if self.snoozed:
-            self.snoozed -= 1
-        if self.hill:
-            self.hill -= 1
-        if self.muted:
-            self.muted -= 1
-        if self._since_first < 0x3FFFFF:
-            self._since_first += 1
 
     def step(self, tick_pitch, tick_roll, state, cadence):
         """Judge one tick.
@@ -379,40 +409,69 @@ class Detector:
             hold, too
         :param int cadence: steps a minute of the last whole second
         """
-        self.began = self.ended = self.buzzed = self.recovered = 0
-        self.slip = 0
-        kind = state & e.KIND
-        if kind >= e.SETTLING:
-            if kind == e.SETTLING and self.calibrated:
-                self._take(tick_pitch, tick_roll)
-            self._fresh = 0
-            self._jump_at = 0
-            self.second_class = e.CLASS_GAP
-            if kind != e.DOZED:
+        if self.told:
+            self.told = self.began = self.ended = self.buzzed = self.recovered = self.slip = 0
+        kind = state & _KIND
+        if kind < _SETTLING or kind == _DOZED:
+            if self.snoozed:
+                self.snoozed -= 1
+            if self.hill:
+                self.hill -= 1
+            if self.muted:
+                self.muted -= 1
+            if self._since_first < 0x3FFFFF:
+                self._since_first += 1
+        if kind >= _SETTLING:
+            self._pass_over(kind)
+            if kind > _SETTLING or not self.calibrated:
                 return
-            # Nothing moved, and nothing is known of angles: history begins anew, what lasts a time runs on.
-            self._n = 0
-            self._minute = 0
-            self._count_down()
-            if not self.calibrated or self.slipped:
-                self.second_class = e.CLASS_UNSURE
-            elif self.off_body:
-                self.second_class = e.CLASS_OFF_BODY
-            else:
-                self.second_class = e.CLASS_SNOOZED if self.snoozed else e.CLASS_STILL
+        elif not self.calibrated:
+            self.second_class = _CLASS_UNSURE
             return
-        self._count_down()
-        if not self.calibrated:
-            self.second_class = e.CLASS_UNSURE
+        # ---- the means of the last second ----
+        turn = tick_pitch - self.tick_pitch_cdeg
+        swing = tick_pitch - self._before
+        self._before = self.tick_pitch_cdeg
+        self.tick_pitch_cdeg = tick_pitch
+        n = self._angles
+        ring = self._last_pitches
+        k = n % _SECOND
+        raw = self._pitch_sum + tick_pitch - ring[k]
+        self._pitch_sum = raw
+        ring[k] = tick_pitch
+        ring = self._last_rolls
+        roll = self._roll_sum + tick_roll - ring[k]
+        self._roll_sum = roll
+        ring[k] = tick_roll
+        n += 1
+        if n < _SECOND:
+            raw = (raw + (n >> 1)) // n
+            roll = (roll + (n >> 1)) // n
+        else:
+            raw = raw + 2 >> 2
+            roll = roll + 2 >> 2
+            if n == 2 * _SECOND:
+                n = _SECOND
+        self._angles = n
+        turning = 0
+        if not -_TURN_CDEG <= turn <= _TURN_CDEG:
+            turning = 1
+            # Upside down, where 180 is -180, a mean would say upright.
+            if not -_WRAP_CDEG <= turn <= _WRAP_CDEG:
+                self._wrapped = _SECOND
+        if self._wrapped:
+            self._wrapped -= 1
+            raw = tick_pitch
+        self.raw_pitch_cdeg = raw
+        self.roll_cdeg = roll
+        if kind == _SETTLING:
             return
-        before = self._before
-        turn = self._take(tick_pitch, tick_roll)
-        turning = 1 if turn > _TURN_CDEG or turn < -_TURN_CDEG else 0
-        pitch = self.raw_pitch_cdeg - self.walk_offset_cdeg
+        offset = self.walk_offset_cdeg
+        pitch = raw - offset
         self.pitch_cdeg = pitch
         at = self._at
-        value = self.tick_pitch_cdeg - self.walk_offset_cdeg
-        self._pitches[at] = value if -9000 < value < 9000 else 9000
+        offset = tick_pitch - offset
+        self._pitches[at] = offset if -9000 < offset < 9000 else 9000
         self._cadences[at] = cadence if cadence < 255 else 255
         self._at = (at + 1) % _HISTORY
         if self._n < _HISTORY:
@@ -420,94 +479,154 @@ class Detector:
         if self._fresh < _FRESH_TICKS:
             self._fresh += 1
 
-        walks = state & e.WALKS
-        jogs = state & e.JOGS
-        self._watch_for_table(walks)
-        upright_ish = (
-            -_UPRIGHT_ISH_CDEG < pitch < _UPRIGHT_ISH_CDEG and -_UPRIGHT_ISH_CDEG < self.roll_cdeg < _UPRIGHT_ISH_CDEG
+        walks = state & _WALKS
+        if self._stirred:
+            self._stirred -= 1
+        else:
+            self._watch_for_table(walks)
+        walking = walks or (
+            self._desk
+            and not self.off_body
+            and -_UPRIGHT_ISH_CDEG < pitch < _UPRIGHT_ISH_CDEG
+            and -_UPRIGHT_ISH_CDEG < roll < _UPRIGHT_ISH_CDEG
         )
-        walking = walks or (self._desk and upright_ish and not self.off_body)
         if kind:
             self.frozen = 1
-            self.second_class = e.CLASS_BUZZING
+            self.second_class = _CLASS_BUZZING
             return
-        self.frozen = 1 if turning or jogs or not walking else 0
-        if walks and not jogs and not turning:
+        jogs = state & _JOGS
+        frozen = 1 if turning or jogs or not walking else 0
+        self.frozen = frozen
+        if walks and not frozen:
             if self._walked < _STRANGER_TICKS:
                 self._walked += 1
-            self._learn_offset()
+            if self._offset_n < _OFFSET_TICKS:
+                self._learn_offset()
+            else:
+                self._rezero(pitch)
+            # A slip of the clip is looked for in two ticks with no gap between them.
             if self._fresh > 2:
-                # Two ticks with no gap between them.
-                self._watch_for_slip(self.tick_pitch_cdeg - before)
+                if self._jump_at:
+                    self._watch_for_slip()
+                else:
+                    size = swing if swing > 0 else -swing
+                    k = self._swing
+                    if size >= _SLIP_CDEG and self._n > 16 and size > 8 * (k >> 4):
+                        self._jump_at = 1
+                        self._jump_cdeg = swing
+                    # How far this walker swings from tick to tick, Q4 over 4 s: who swings 4 degrees cannot be told
+                    # from a slip of 8.
+                    self._swing = k + ((size << 4) - k >> 4)
 
+        # Where all three faults rest and nothing is near its limit, there is nothing to run: only that it was good.
+        if self._resting and (
+            frozen or (self._low_cdeg <= pitch <= self._high_cdeg and -self._side_cdeg <= roll <= self._side_cdeg)
+        ):
+            if not frozen:
+                self._rested += 1
+        else:
+            self._run_faults(pitch, roll)
+
+        if self.off_body:
+            kind = _CLASS_OFF_BODY
+        elif self.slipped:
+            kind = _CLASS_UNSURE
+        elif self.snoozed:
+            kind = _CLASS_SNOOZED
+        elif not frozen:
+            kind = _CLASS_GOOD
+            if not self._resting:
+                if self.forward.active:
+                    kind = _CLASS_FORWARD
+                elif self.back.active:
+                    kind = _CLASS_BACK
+                elif self.side.active:
+                    kind = _CLASS_SIDE
+        elif jogs:
+            kind = _CLASS_JOG
+        elif turning or pitch > _BEND_CDEG:
+            kind = _CLASS_BEND
+        else:
+            kind = _CLASS_STILL
+        self.second_class = kind
+
+    def _pass_over(self, kind):
+        """A tick that is not judged: a gap lies in it or behind it, or the sensor only waits for motion."""
+        self._fresh = 0
+        self._jump_at = 0
+        self.second_class = _CLASS_GAP
+        if kind != _DOZED:
+            return
+        # Nothing moved, and nothing is known of angles: history begins anew, what lasts a time runs on.
+        self._n = 0
+        self._minute = self._stirred = 0
+        if not self.calibrated or self.slipped:
+            self.second_class = _CLASS_UNSURE
+        elif self.off_body:
+            self.second_class = _CLASS_OFF_BODY
+        else:
+            self.second_class = _CLASS_SNOOZED if self.snoozed else _CLASS_STILL
+
+    def _credit(self):
+        """Tell the faults of the good ticks in which they rested."""
+        if self._rested:
+            self.forward.rest(self._rested)
+            self.back.rest(self._rested)
+            self.side.rest(self._rested)
+            self._rested = 0
+
+    def _run_faults(self, pitch, roll):
+        self._credit()
         allowed = not self.snoozed and not self.muted and not self.slipped
         extra = self.coach.ease_cdeg + (self._hill_cdeg if self.hill else 0)
         if self._walked < _STRANGER_TICKS:
             # Until one's own walking is known, it may be what lies beyond the limit.
             extra += self._offset_max_cdeg
-        pitch_3s = self._pitch_before(0, self._fresh) if self._fresh >= 4 else pitch
-        # Half a second at the newer end of the mean: an answer shows there first.
-        self._quick = self._pitch_before(0, 2)
-        self._run(self.forward, pitch, pitch_3s, extra, allowed)
-        self._quick = -self._quick
-        self._run(self.back, -pitch, -pitch_3s, 0, allowed)
-        self._quick = 32767
-        roll = self.roll_cdeg if self.roll_cdeg > 0 else -self.roll_cdeg
-        self._run(self.side, roll, roll, 0, allowed and self._side_buzz)
+        forward = self.forward
+        back = self.back
+        side = self.side
+        self._run(forward, pitch, extra, allowed)
+        self._run(back, -pitch, 0, allowed)
+        self._run(side, roll if roll > 0 else -roll, 0, allowed and self._side_buzz)
+        self._resting = not (forward.active or back.active or side.active or forward.timer or back.timer or side.timer)
 
-        if self.off_body:
-            kind = e.CLASS_OFF_BODY
-        elif self.slipped:
-            kind = e.CLASS_UNSURE
-        elif self.snoozed:
-            kind = e.CLASS_SNOOZED
-        elif jogs:
-            kind = e.CLASS_JOG
-        elif not walking:
-            kind = e.CLASS_BEND if pitch > _BEND_CDEG or turning else e.CLASS_STILL
-        elif turning:
-            kind = e.CLASS_BEND
-        elif self.forward.active:
-            kind = e.CLASS_FORWARD
-        elif self.back.active:
-            kind = e.CLASS_BACK
-        elif self.side.active:
-            kind = e.CLASS_SIDE
-        else:
-            kind = e.CLASS_GOOD
-        self.second_class = kind
-
-    def _run(self, fault, angle, angle_3s, extra, allowed):
+    def _run(self, fault, angle, extra, allowed):
         """One fault's hysteresis, hold timer and schedule. `angle` is positive into the fault."""
+        code = fault.code
         if fault.active:
-            # Before it buzzed, one stride upright does not end it: the last 3 s have to be good as a whole.
+            # Before it buzzed, one stride upright does not end it: the last 3 s have to be good as a whole. After it
+            # half a second is enough, at the newer end of the mean: an answer shows there first.
             limit = fault.off_cdeg + extra
-            if (angle < limit and (fault.buzzed or angle_3s < limit)) or (
-                fault.buzzed and self._quick < limit - _ANSWER_CDEG and angle < fault.level_cdeg - _NO_ANSWER_CDEG
+            if (angle < limit and (fault.buzzed or self._mean_3s(code, angle) < limit)) or (
+                fault.buzzed
+                and angle < fault.level_cdeg - _NO_ANSWER_CDEG
+                and code != _SIDE
+                and (self._pitch_before(0, 2) if code == _FORWARD else -self._pitch_before(0, 2)) < limit - _ANSWER_CDEG
             ):
                 fault.active = 0
                 fault.good = 0
-                self.ended |= fault.code
+                self.ended |= code
+                self.told = 1
                 if fault.buzzed:
                     if not fault.withheld and not self.coach.silent:
-                        self.recovered |= fault.code
+                        self.recovered |= code
                     fault.timer = 0
                     fault.counted = 0
                     fault.sum_cdeg = 0
-                elif fault.code == e.FORWARD:
-                    self.label = e.UNSURE  # over before it was a matter of labels
+                elif code == _FORWARD:
+                    self.label = _UNSURE  # over before it was a matter of labels
                 return
         elif self.frozen:
             return
         elif angle > fault.on_cdeg + extra and (not fault.buzzed or fault.good >= self._rearm):
             fault.active = 1
             fault.buzzed = 0
-            fault.margin = self._margin(angle) if fault.timer == 0 else fault.margin
-            self.began |= fault.code
+            fault.margin = self._margin() if fault.timer == 0 else fault.margin
+            self.began |= code
+            self.told = 1
         else:
-            # Good: what had gathered decays, and after a while the next episode may begin.
-            if fault.good < 0x3FFFFF:
-                fault.good += 1
+            # Good: what had gathered decays.
+            fault.rest(1)
             if fault.timer > 0:
                 fault.timer -= _DECAY
                 if fault.timer <= 0 or fault.counted < 1:
@@ -527,8 +646,9 @@ class Detector:
             if fault.since_buzz < 0x3FFFFF:
                 fault.since_buzz += 1
             n = fault.buzzed
-            if angle_3s < fault.least_cdeg:
-                fault.least_cdeg = angle_3s
+            mean = self._mean_3s(code, angle)
+            if mean < fault.least_cdeg:
+                fault.least_cdeg = mean
             if (
                 n == 3
                 and not self.slipped
@@ -545,7 +665,8 @@ class Detector:
                 or (n == 3 and fault.since_buzz >= self._repeat3)
             ):
                 fault.buzzed += 1
-                self.buzzed |= fault.code
+                self.buzzed |= code
+                self.told = 1
             return
         fault.counted += 1
         fault.sum_cdeg += angle if angle < 6000 else 6000
@@ -562,14 +683,21 @@ class Detector:
         ):
             fault.buzzed = 1
             fault.since_buzz = 0
-            fault.level_cdeg = angle_3s
-            fault.least_cdeg = angle_3s
+            fault.level_cdeg = fault.least_cdeg = self._mean_3s(code, angle)
             fault.withheld = 0 if self.coach.give() else 1
             self._since_first = 0
             if not fault.withheld:
-                self.buzzed |= fault.code
-            if fault.code == e.FORWARD:
+                self.buzzed |= code
+                self.told = 1
+            if code == _FORWARD:
                 self.label = self._label()
+
+    def _mean_3s(self, code, angle):
+        """Mean of a fault's angle over the last 3 s, as far as there is no gap in them."""
+        if code == _SIDE or self._fresh < 4:
+            return angle
+        mean = self._pitch_before(0, self._fresh)
+        return mean if code == _FORWARD else -mean
 
     def _pitch_before(self, ticks, width):
         """Mean tick pitch over `width` ticks that ended `ticks` ago (0: the newest)."""
@@ -579,7 +707,7 @@ class Detector:
             total += self._pitches[(at - i) % _HISTORY]
         return total // width
 
-    def _margin(self, angle):
+    def _margin(self):
         """Ticks by which the moment of crossing is unsure: the wander over the slope, at most 3 s."""
         if self._n < 12:
             return 0
@@ -593,34 +721,23 @@ class Detector:
 
     def _slip(self):
         self.slipped = 1
-        self.slip = 1
-        self.forward.restart()
-        self.back.restart()
-        self.side.restart()
+        self.told = self.slip = 1
+        self._restart_faults()
 
-    def _watch_for_slip(self, turn):
+    def _watch_for_slip(self):
         """A jump within two ticks that, two seconds later, turns out to be nearly all of a lasting change, is a
         slip."""
-        if self._jump_at:
-            self._jump_at += 1
-            if self._jump_at <= 9:
-                return
-            self._jump_at = 0
-            # Two seconds of ticks lie behind the jump; the second before it is ticks 12 .. 15 ago.
-            change = self._pitch_before(0, 8) - self._pitch_before(12, 4)
-            if self._jump_cdeg < 0:
-                change = -change
-            jump = self._jump_cdeg if self._jump_cdeg > 0 else -self._jump_cdeg
-            if _SLIP_CDEG <= change <= _SLIP_MAX_CDEG and _SLIP_SHARE * change <= 100 * jump <= 130 * change:
-                self._slip()
+        self._jump_at += 1
+        if self._jump_at <= 9:
             return
-        size = turn if turn > 0 else -turn
-        if self._n > 16 and size >= _SLIP_CDEG and size > 8 * (self._swing >> 4):
-            self._jump_at = 1
-            self._jump_cdeg = turn
-        # How far this walker swings from tick to tick, Q4 over 4 s: who swings 4 degrees cannot be told from a slip
-        # of 8.
-        self._swing += ((size << 4) - self._swing) >> 4
+        self._jump_at = 0
+        # Two seconds of ticks lie behind the jump; the second before it is ticks 12 .. 15 ago.
+        change = self._pitch_before(0, 8) - self._pitch_before(12, 4)
+        if self._jump_cdeg < 0:
+            change = -change
+        jump = self._jump_cdeg if self._jump_cdeg > 0 else -self._jump_cdeg
+        if _SLIP_CDEG <= change <= _SLIP_MAX_CDEG and _SLIP_SHARE * change <= 100 * jump <= 130 * change:
+            self._slip()
 
     def _watch_for_table(self, walks):
         """A clip that moves less than anybody who breathes, for two minutes, lies on a table."""
@@ -637,18 +754,20 @@ class Detector:
             self._low_roll = roll
         elif roll > self._high_roll:
             self._high_roll = roll
-        moved = (
-            walks
-            or self._high_pitch - self._low_pitch > _OFF_BODY_CDEG
-            or self._high_roll - self._low_roll > _OFF_BODY_CDEG
+        stirred = (
+            self._high_pitch - self._low_pitch > _OFF_BODY_CDEG or self._high_roll - self._low_roll > _OFF_BODY_CDEG
         )
-        if moved:
+        if walks or stirred:
             self._quiet_minutes = 0
             self.off_body = 0
         self._minute += 1
-        if self._minute >= _MINUTE:
+        if stirred:
+            # Whatever comes, it is not a quiet minute: no more is to be seen in it.
+            self._stirred = _MINUTE - self._minute
             self._minute = 0
-            if not moved:
+        elif self._minute >= _MINUTE:
+            self._minute = 0
+            if not walks:
                 self._quiet_minutes += 1
                 if self._quiet_minutes >= 2:
                     self.off_body = 1
@@ -656,10 +775,7 @@ class Detector:
     # ---- walking offset ----
 
     def _learn_offset(self):
-        """The first minute of walking shows one's own walking pitch: a low percentile, so that leans hardly count."""
-        if self._offset_n >= _OFFSET_TICKS:
-            self._rezero()
-            return
+        """The first minute of walking shows one's own walking pitch."""
         # Who leans from the first step on must not be learned: only what lies short of a fault counts.
         value = self.raw_pitch_cdeg
         if value > self.forward.off_cdeg or -value > self.back.off_cdeg:
@@ -667,15 +783,18 @@ class Detector:
         k = self.tick_pitch_cdeg // _BIN_CDEG + (_BINS >> 1)
         if k < 0 or k >= _BINS:
             return
-        self._bins[k] += 1
-        self._offset_n += 1
-        n = self._offset_n
+        bins = self._bins
+        bins[k] += 1
+        if k < self._first_bin:
+            self._first_bin = k
+        n = self._offset_n + 1
+        self._offset_n = n
         if n < _OFFSET_FIRST or n % 4:
             return
         want = n * _OFFSET_RANK // 100
         total = 0
-        for k in range(_BINS):
-            count = self._bins[k]
+        for k in range(self._first_bin, _BINS):
+            count = bins[k]
             if total + count > want:
                 # Where within the bin the percentile lies.
                 value = (k - (_BINS >> 1)) * _BIN_CDEG + _BIN_CDEG * (want - total) // count
@@ -684,31 +803,34 @@ class Detector:
         limit = self._offset_max_cdeg
         self.walk_offset_cdeg = limit if value > limit else (-limit if value < -limit else value)
 
-    def _rezero(self):
+    def _rezero(self, pitch):
         """Every 5 minutes of good walking the zero moves a quarter degree toward their 20th percentile, 3 degrees in
         all.
 
         A low percentile of good walking, so slowly and so little, cannot learn a slouch; it follows a collar that
         settles.
         """
-        pitch = self.raw_pitch_cdeg - self.walk_offset_cdeg
-        if self.forward.active or self.back.active or pitch > self.forward.off_cdeg or -pitch > self.back.off_cdeg:
+        forward = self.forward
+        back = self.back
+        if pitch > forward.off_cdeg or -pitch > back.off_cdeg or forward.active or back.active:
             return
-        if self._rezero_n == 0:
+        bins = self._bins
+        n = self._rezero_n
+        if n == 0:
             for k in range(_BINS):
-                self._bins[k] = 0
+                bins[k] = 0
         k = pitch // _BIN_CDEG + (_BINS >> 1)
         if k < 0 or k >= _BINS:
             return
-        self._bins[k] += 1
-        self._rezero_n += 1
-        if self._rezero_n < _REZERO_TICKS:
+        bins[k] += 1
+        n += 1
+        self._rezero_n = n if n < _REZERO_TICKS else 0
+        if n < _REZERO_TICKS:
             return
-        self._rezero_n = 0
         total = 0
         k = 0
-        while k < _BINS - 1 and total + self._bins[k] <= _REZERO_TICKS // 5:
-            total += self._bins[k]
+        while k < _BINS - 1 and total + bins[k] <= _REZERO_TICKS // 5:
+            total += bins[k]
             k += 1
         low = (k - (_BINS >> 1)) * _BIN_CDEG
         # One's own wander puts the 20th percentile about a degree below the middle.
@@ -732,23 +854,22 @@ class Detector:
         """
         n = self._n >> 1
         if n < 24:
-            return e.UNSURE
+            return _UNSURE
         pitches = self._pitches
-        total = self._sum
-        moment = self._moment
-        # Half seconds, oldest first, in decidegrees; total[k] = sum of p, moment[k] = sum of i p over the first k.
+        sums = self._sums
+        # Half seconds, oldest first, in decidegrees; sums[k] = sum over j <= k of the sum of the first j.
         at = self._at - 2 * n
         least = 32767
         most = -32768
+        whole = 0
         for k in range(n):
             value = (pitches[(at + 2 * k) % _HISTORY] + pitches[(at + 2 * k + 1) % _HISTORY]) // 20
             if value < least:
                 least = value
             if value > most:
                 most = value
-            total[k + 1] = total[k] + value
-            moment[k + 1] = moment[k] + k * value
-        whole = total[n]
+            whole += value
+            sums[k + 1] = sums[k] + whole
         # cov <= d n / 4 times the range of p; shifted, its square stays below 2^29.
         shift = 3 if most - least < 225 else (5 if most - least < 900 else 6)
         quick = 0
@@ -756,45 +877,48 @@ class Detector:
         slow = 0
         start = 0
         for d in _RAMPS:
-            # Not a range: with a step that is no constant it is an object, 32 bytes.
+            # r = (i - t0) / d within the ramp that begins at t0, 1 behind it; everything times d. Its sum and that of
+            # its squares fall evenly as it begins later. Not a range: with a step that is no constant it is an object.
             step = 1 if d < 10 else 2
-            t0 = 4 - step
-            while t0 + step < n - d - 8:
+            t0 = 4
+            end = n - d - 8
+            rn = d * (d - 1) // 2 + d * (end + 4)
+            rr = (d - 1) * d * (2 * d - 1) // 6 + d * d * (end + 4)
+            best = 0
+            at_best = 0
+            while t0 < end:
+                cov = d * whole - sums[t0 + d] + sums[t0] - rn * whole // n
+                if cov > 0:
+                    cov >>= shift
+                    gain = cov * cov // (rr - rn * rn // n)
+                    if gain > best:
+                        best = gain
+                        at_best = t0
                 t0 += step
-                t1 = t0 + d
-                # r = (i - t0) / d within the ramp, 1 behind it; everything times d.
-                rp = moment[t1] - moment[t0] - t0 * (total[t1] - total[t0]) + d * (whole - total[t1])
-                rn = d * (d - 1) // 2 + d * (n - t1)
-                cov = rp - rn * whole // n
-                if cov <= 0:
-                    continue
-                rr = (d - 1) * d * (2 * d - 1) // 6 + d * d * (n - t1)
-                var = rr - rn * rn // n
-                cov >>= shift
-                gain = cov * cov // var
-                if d <= _QUICK:
-                    if gain > quick:
-                        quick = gain
-                        if gain > slow and gain > between:
-                            start = t0
-                elif d < _SLOW:
-                    if gain > between:
-                        between = gain
-                elif gain > slow:
-                    slow = gain
-                    if gain > quick and gain > between:
-                        start = t0
+                rn -= d * step
+                rr -= d * d * step
+            if d <= _QUICK:
+                if best > quick:
+                    quick = best
+                    start = at_best
+            elif d < _SLOW:
+                if best > between:
+                    between = best
+            elif best > slow:
+                slow = best
+                if best > quick and best > between:
+                    start = at_best
         if quick + slow + between == 0:
-            return e.UNSURE
+            return _UNSURE
         now = self._cadences[(self._at - 1) % _HISTORY]
         before = self._cadences[(at + 2 * start - 4) % _HISTORY]
         quicker = now and before and now - before >= _CADENCE_UP_SPM
         # Wander can make a creep look 1 % more like a jump; a real jump is 2 to 20 % better explained so.
         if quick >= between and quick - slow >= slow // 100:
-            return e.LEAN
+            return _LEAN
         if between - slow > slow // 64:
-            return e.LEAN if quicker else e.UNSURE
+            return _LEAN if quicker else _UNSURE
         if slow >= quick and not quicker:
-            return e.SLOUCH
+            return _SLOUCH
         # Neither clearly; or a creep while one speeds up, which speaks for both.
-        return e.UNSURE
+        return _UNSURE

@@ -34,4 +34,5 @@ cdef class BiasTracker:
     cdef public int _n, _x, _y, _z, _fx, _fy, _fz, _ix, _iy, _iz, updates
 
     cpdef void in_motion(self, Tilt tilt, int ex, int ey, int ez) except *
+    cpdef int second(self, Tilt tilt) except -1
     cpdef void step(self, Tilt tilt, int var1) except *

@@ -28,11 +28,11 @@ cdef class Chain:
     cdef public int n_samples, buzz_request, calibration_result, calibration_quality, bowed, second_class, left_out
     cdef public int[::1] upright
     cdef public object rows
-    cdef public unsigned char[::1] _votes
+    cdef public unsigned char[::1] _kinds
     cdef public int _in_tick, _ticks, _shaken, _tick_shaken, _settle, _walking, _since_buzz, _cadence
     cdef public int closed
     cdef public short[::1] _one
-    cdef public int may_doze, _wakeful, _n_ticks
+    cdef public int may_doze, _wakeful, _doze, _n_ticks
 
     cpdef void configure(self, settings) except *
     cpdef void _note(self) except *
@@ -43,6 +43,7 @@ cdef class Chain:
     cpdef void stand_into(self, v) except *
     cpdef void take_stand(self, v) except *
     cpdef int judge(self, int pitch_cdeg, int roll_cdeg, int state, int cadence_spm) except? -1
+    cpdef int _class_of_second(self) except -1
     cpdef void _mark(self, int code, int value, int fault=*, int label=*) except *
     cpdef void _put(self, int code, int fault, int label, int value) except *
     cpdef int _tell(self) except -1

@@ -8,7 +8,7 @@ from walktall_sim.twin cimport events as e
 
 @cython.final
 cdef class Coach:
-    cdef public int day, silent, cue, ease_cdeg
+    cdef public int day, silent, cue, ease_cdeg, counts
     cdef public int _faults, _block, _walked, _sat, _random, _kind, _faded_days, _progressive, _stretch, _nudge
 
     cpdef void configure(self, settings) except *

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import sys
 import zipfile
 from array import array
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from walktall import chain as pure_chain
 from walktall.settings import Settings, parse_text
-from walktall_sim import chips, engine, generate, mounting, recordings, replay
+from walktall_sim import chips, engine, fullpath, generate, mounting, recordings, replay
 from walktall_sim.turn import Turn
 from walktall_sim.twin import build
 
@@ -263,6 +265,80 @@ def test_recordings_give_the_same_events_and_the_same_state(twin: engine.Engine,
         assert_alike(twin, walk, every_s=15)
         played += 1
     assert played > len(skipped)
+
+
+def _played_with(one: engine.Engine, walk: replay.Walk, options: replay.Options) -> tuple[list[replay.Line], Any]:
+    """The device on bare counts around the chain of ``one``: its lines, and the chain."""
+    player = fullpath.Player(walk, options, registers=False, make=one.make)
+    lines: list[replay.Line] = []
+    while not player.over:
+        lines += player.step()
+    lines += player.leave()
+    return lines + player.kept.summaries(), player.device.chain
+
+
+@pytest.mark.skipif(not REAL, reason="the project's recordings do not stand here")
+def test_recordings_with_gaps_are_replayed_alike(twin: engine.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the device around either chain: the first trial of each recording in which samples are missing or stale."""
+    options = replay.Options(full=False, all_events=True)
+    played = 0
+    for path in REAL:
+        walk = next(replay.walks(path, replace(options_of(path), full=False, all_events=True), lambda _: None))
+        if replay.is_sound(walk):
+            continue
+        played += 1
+        lines, compiled = _played_with(twin, walk, options)
+        expected, plain = _played_with(engine.pure(), walk, options)
+        assert lines == expected, path
+        assert not different(compiled, plain), path
+        monkeypatch.setattr(engine, "select", lambda: twin)
+        assert list(replay.play_fast(walk, options))[-1] == expected[-1]
+    assert played >= 5
+
+
+_HARM = st.tuples(
+    st.sampled_from(("lost", "frozen", "high")),
+    st.integers(300, 5000),
+    st.one_of(st.integers(1, 40), st.integers(1, 900)),
+)
+
+
+@settings(max_examples=25, deadline=None, print_blob=True)
+@given(harms=st.lists(_HARM, min_size=1, max_size=6), answered=st.booleans())
+def test_whatever_is_missing_or_stale_both_do_the_same(
+    twin: engine.Engine, harms: list[tuple[str, int, int]], answered: bool
+) -> None:
+    rows = _made_rows().copy()
+    for kind, at, n in harms:
+        part = rows[at : at + n, 1:]
+        if kind == "frozen":
+            part[:] = part[0]
+        elif kind == "high":
+            part[:, 1] = 500.0
+        else:
+            part[:] = np.nan
+    rows = rows[np.isfinite(rows).all(axis=1)]
+    options = replay.Options(
+        full=False,
+        all_events=True,
+        turns=[Turn(20.0, 30.0, 25.0, 1.0)],
+        answer_s=0.5 if answered else None,
+    )
+    chosen = mounting.mounting_for(Path(), "+y", "+z")
+    told = []
+    for one in (twin, engine.pure()):
+        # A wearer has answered once: each meets a fresh one.
+        told.append(_played_with(one, replay.walk_of(rows[:, 0], rows[:, 1:], chosen, options), options))
+    assert told[0][0] == told[1][0]
+    assert not different(told[0][1], told[1][1])
+
+
+@functools.cache
+def _made_rows() -> NDArray[np.float64]:
+    """A minute and a half of standing, walking and sitting at 52 Hz: time and six axes."""
+    walk = generate.Walk(generate.parse_plan("stand:6,walk:70,sit:20"), 3)
+    made = np.concatenate([frame.select(recordings.NEEDED).to_numpy() for frame in walk.blocks()])
+    return made[::2]
 
 
 def test_replays_print_the_same_lines(twin: engine.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ counts at the same times, and takes as long to start as the real thing does on t
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from array import array
 from collections.abc import Callable, Iterator
@@ -13,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from walktall import events, journal
+from walktall import chain, device, events, journal
 from walktall.hw import imu
 
-from walktall_sim import chips
+from walktall_sim import chips, engine
 from walktall_sim.board import VirtualBoard
 from walktall_sim.clock import Clock
 from walktall_sim.replay import ACCEL_FS_G, GYRO_FS_DPS, Line, Options, Records, Walk, calibrate, drain, watch
@@ -26,6 +27,8 @@ from walktall_sim.serialport import DevicePort
 _START_S = 10.0
 # The device looks 3 ms behind the sample that it waits for; a pattern under way keeps it from looking for 1.3 s.
 _LATE_US = 3_000_000
+# Rows made at once where nothing can change them any more.
+_AHEAD = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +86,14 @@ def times_of(chip: str) -> Times:
 
 
 class CountsImu:
-    """A sensor without registers: counts of a source, with the surface and the times of ``walktall.hw.imu.Imu``."""
+    """A sensor without registers: counts of a source, with the surface and the times of ``walktall.hw.imu.Imu``.
+
+    :param ahead: how many rows may be made before they fall due: none where the wearer's answer may change them
+    """
 
     max_samples = 32
 
-    def __init__(self, source: chips.SampleSource, clock: Clock, chip: str) -> None:
+    def __init__(self, source: chips.SampleSource, clock: Clock, chip: str, ahead: int = 0) -> None:
         self.counts = array("h", bytes(2 * 6 * self.max_samples))
         self.overrun = False
         self._source = source
@@ -100,7 +106,14 @@ class CountsImu:
         self._looked = b""
         self._looks_alike = 0
         self._glanced: list[int] = []
-        self._ready: list[list[int]] = []
+        #: counts that have fallen due, six a sample
+        self._ready = array("h")
+        # Rows made already: the number of the first, the counts of those that are there, and how many of these lie
+        # before each.
+        self._ahead = ahead
+        self._made_from = 0
+        self._made = array("h")
+        self._before = [0]
 
     def _due(self, at_us: int) -> int:
         """Samples that have fallen due by ``at_us``: sample 0 one period after the FIFO was first switched on."""
@@ -122,13 +135,13 @@ class CountsImu:
         if self._epoch_us is None:
             self._epoch_us = on_us
         self._next = max(self._next, self._due(on_us))
-        self._ready.clear()
+        del self._ready[:]
 
     def doze(self) -> None:
         """As the real one: from here on it only waits for motion."""
         self._wake_up = chips.WakeUp()
         self._next = max(self._next, self._due(self._clock.now_us))
-        self._ready.clear()
+        del self._ready[:]
         self._looks_alike = 0
         self._looked = b""
         self._clock.advance_us(self._times.doze_us)
@@ -157,7 +170,7 @@ class CountsImu:
         """What falls due from now on is delivered."""
         self._clock.advance_us(self._times.fifo_us)
         self._next = max(self._next, self._due(self._clock.now_us))
-        self._ready.clear()
+        del self._ready[:]
 
     def glance(self) -> int:
         """Whether the newest sample differs from that of the last glance, and is none that stands at its end."""
@@ -184,17 +197,30 @@ class CountsImu:
         """Up to ``max_samples`` that have fallen due, decoded into ``counts``: how many."""
         due = self._due(self._clock.now_us)
         if due > self._next:
-            block = self._source.block(self._next, due - self._next)
-            there = chips.present(block)
-            # The FIFO has the rates first.
-            self._ready += np.roll(chips.quantise(block[there], ACCEL_FS_G, GYRO_FS_DPS), 3, axis=1).tolist()
-            self._next = due
-        n = min(len(self._ready), self.max_samples)
-        for at, row in enumerate(self._ready[:n]):
-            self.counts[6 * at : 6 * at + 6] = array("h", row)
-        del self._ready[:n]
+            self._take(due)
+        n = min(len(self._ready) // 6, self.max_samples)
+        self.counts[: 6 * n] = self._ready[: 6 * n]
+        del self._ready[: 6 * n]
         self._clock.advance_us(self._times.drain_us[n])
         return n
+
+    def _take(self, due: int) -> None:
+        """What falls due before sample ``due`` becomes ready."""
+        while self._next < due:
+            if not 0 <= self._next - self._made_from < len(self._before) - 1:
+                rows = self._source.block(self._next, max(due - self._next, self._ahead))
+                if not len(rows):
+                    self._next = due
+                    return
+                there = chips.present(rows)
+                # The FIFO has the rates first.
+                counts = chips.quantise(rows[there], ACCEL_FS_G, GYRO_FS_DPS)[:, (3, 4, 5, 0, 1, 2)]
+                self._made_from, self._made = self._next, array("h", counts.tobytes())
+                self._before = [0, *np.cumsum(there).tolist()]
+            end = min(due, self._made_from + len(self._before) - 1)
+            first, last = self._before[self._next - self._made_from], self._before[end - self._made_from]
+            self._ready += self._made[6 * first : 6 * last]
+            self._next = end
 
     def time_of_sample_us(self, index: int) -> int:
         """When sample ``index`` falls due."""
@@ -202,10 +228,36 @@ class CountsImu:
         return self._epoch_us + ((index + 1) * 1_000_000_000 + chips.SOURCE_RATE_MHZ - 1) // chips.SOURCE_RATE_MHZ
 
 
+@contextlib.contextmanager
+def _device_with(make: Callable[[Any], Any]) -> Iterator[None]:
+    """A ``Device`` that is made meanwhile has the chain that ``make`` makes of its settings."""
+    names = vars(device)
+    before, names["Chain"] = names["Chain"], make
+    try:
+        yield
+    finally:
+        names["Chain"] = before
+
+
+class WatchedSession:
+    """A session that hands each record to ``kept`` when it is finished; a compiled one has no room for that itself."""
+
+    def __init__(self, session: Any, kept: Records) -> None:
+        object.__setattr__(self, "_session", session)
+        object.__setattr__(self, "finish", kept.finish)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._session, name, value)
+
+
 class Player:
     """A board that wears a walk: turn it with :meth:`step` until :attr:`over`.
 
     :param registers: False: a :class:`CountsImu` in the place of chip, bus and driver
+    :param make: makes the detection chain of its settings
     """
 
     def __init__(
@@ -216,17 +268,21 @@ class Player:
         port: DevicePort | None = None,
         clock: Clock | None = None,
         registers: bool = True,
+        make: Callable[[Any], Any] = chain.Chain,
     ) -> None:
         self._walk = walk
         self._options = options
-        self.board = VirtualBoard(
-            walk.source, options.chip, clock, settings=walk.settings, port=port, button=False, seed=1
-        )
+        with _device_with(make):
+            self.board = VirtualBoard(
+                walk.source, options.chip, clock, settings=walk.settings, port=port, button=False, seed=1
+            )
         self.device: Any = self.board.device
-        self._counts = None if registers else CountsImu(walk.source, self.board.clock, options.chip)
+        ahead = _AHEAD if walk.source.answer_s is None else 0
+        self._counts = None if registers else CountsImu(walk.source, self.board.clock, options.chip, ahead)
         if self._counts is not None:
             self.device._imu = self._counts
-        self.kept = Records(self.device.session).watch()
+        self.kept = Records(self.device.session)
+        self.device.session = WatchedSession(self.device.session, self.kept)
         calibrate(self.device.chain, walk)
         watch(self.device.chain, options)
         self._keep_calibration()
@@ -273,8 +329,10 @@ def play_full(walk: Walk, options: Options) -> Iterator[Line]:
 
 
 def play_counts(walk: Walk, options: Options) -> Iterator[Line]:
-    """Events of one walk, then its summary: the ordinary device on bare counts."""
-    return _played(Player(walk, options, registers=False), walk, options)
+    """Events of one walk, then its summary: the ordinary device on bare counts, around the chain that is selected."""
+    # Who looks at each tick does so in Python.
+    make = chain.Chain if options.watch is not None else engine.select().make
+    return _played(Player(walk, options, registers=False, make=make), walk, options)
 
 
 def _played(player: Player, walk: Walk, options: Options) -> Iterator[Line]:

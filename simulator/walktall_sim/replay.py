@@ -349,11 +349,6 @@ class Records:
         self._session = session
         self._finish = session.finish
 
-    def watch(self) -> Records:
-        """Take note of what others finish: the device."""
-        self._session.finish = self.finish
-        return self
-
     def finish(self, utc_s: int, battery_mv: int) -> None:
         """Finish the session, and keep its record."""
         was_open = self._session.open
@@ -448,7 +443,7 @@ def play_fast(walk: Walk, options: Options) -> Iterator[Line]:
     """Events of one walk, then its summary: counts handed straight to the chain.
 
     Where samples are missing or stale, what the device makes of that is part of the answer: then the ordinary
-    ``Device`` runs on the bare counts, still without registers, bus and driver.
+    ``Device`` runs on the bare counts, around the same chain, still without registers, bus and driver.
     """
     if not is_sound(walk):
         from walktall_sim.fullpath import play_counts

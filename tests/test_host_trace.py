@@ -157,3 +157,19 @@ def test_a_block_that_claims_more_seconds_than_a_session_has_is_none() -> None:
     raw[w.CRC_AT :] = zlib.crc32(bytes(raw[: w.CRC_AT])).to_bytes(4, "little")
     with pytest.raises(retrace.BadBlock, match="seconds"):
         retrace.read(bytes(raw))
+
+
+def test_a_clip_that_tells_of_years_in_one_session_is_not_followed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run of seconds without a sensor: honest in a block, a lie of all of a ring."""
+    assert trace._ROWS_MOST >= 2 * 65536
+    monkeypatch.setattr(trace, "_ROWS_MOST", 1000)
+    raw = bytearray(block_of(1, [Second(state=e.MISSING, second_class=e.CLASS_GAP)]))
+    raw[w.HEADER_BYTES + 2 : w.HEADER_BYTES + 4] = (300).to_bytes(2, "little")
+    for number in range(1, 9):
+        raw[w.H_NUMBER : w.H_NUMBER + 4] = number.to_bytes(4, "little")
+        raw[w.CRC_AT :] = zlib.crc32(bytes(raw[: w.CRC_AT])).to_bytes(4, "little")
+        keep(store, bytes(raw))
+    told = trace.told_of(store, session_of())
+    assert (told.seconds, told.unread) == (4 * 300, 4)

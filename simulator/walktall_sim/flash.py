@@ -174,8 +174,9 @@ class Nvm:
 
     def __getitem__(self, index: int | slice) -> int | bytes:
         if isinstance(index, slice):
-            start, stop = self._bounds(index)
-            return bytes(self.flash.memory[start:stop])
+            if index.step not in (None, 1):
+                raise NotImplementedError("only slices with step=1 (aka None) are supported")
+            return bytes(self.flash.memory[index])
         return self.flash.memory[index]
 
     def __setitem__(self, index: int | slice, value: int | bytes | bytearray | memoryview) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from walktall import buzz, device, journal, wire
+from walktall import buzz, device, journal, retrace, wire
 from walktall import records as r
 from walktall import settings as s
 
@@ -174,6 +174,45 @@ def test_a_day_on_a_table_leaves_no_record_and_writes_nothing() -> None:
     clip.run_until(1300)
     assert clip.device.journal.count == 0
     assert clip.device.journal.head[journal.J_COMMITS] == commits
+
+
+@pytest.mark.parametrize("ppm", [0, -50000, 50000])
+def test_a_session_begins_in_the_second_of_its_first_row(ppm: int) -> None:
+    """Its first quarter of a second lies in the FIFO before it opens; switched on at any moment of a second."""
+    starts = set()
+    for moment in range(8):
+        clip = Clip(Walker(still=((0.0, 1.0),)), rate_ppm=ppm).calibrated()
+        clip.run_until(8)
+        clip.press(8.05, 3.2)
+        clip.run_for(6)
+        assert clip.device.off
+        clip.press(14.1 + 0.125 * moment)
+        began_s = 0.0
+        while not clip.device.session_open:
+            began_s = clip.clock.now_us / 1e6
+            clip.step()
+        number = clip.device.trace.next_block
+        clip.run_for(63)
+        assert clip.device.trace.next_block == number + 1
+        rows = blocks_of(clip)[number].rows
+        assert clip.field("start_uptime_s") == rows[0].uptime_s
+        starts.add((rows[0].uptime_s, int(began_s)))
+    assert len({began - start for start, began in starts}) == 2, "never across the edge of a second"
+
+
+def blocks_of(clip: Clip) -> dict[int, retrace.Block]:
+    """What stands in the trace's file, by number."""
+    blocks = {}
+    with clip.files.open(clip.profile.trace_file, "rb") as file:
+        for at in range(clip.profile.trace_blocks):
+            file.seek(at * 512)
+            raw = file.read(512)
+            try:
+                block = retrace.Block(raw)
+            except retrace.BadBlock:
+                continue
+            blocks[block.number] = block
+    return blocks
 
 
 def test_no_session_opens_while_a_computer_is_connected_and_one_ends_when_it_comes() -> None:

@@ -108,6 +108,7 @@ _S_BATTERY_END_MV = const(43)
 _S_FLAGS = const(49)
 
 _SECOND_MS = const(1000)
+_TICK_MS = const(250)
 _CALIBRATION_RUNNING = const(4)  # index into `wire.CALIBRATION_NAMES`
 # A press is seen within 30 ms; while a pattern is under way it is looked at twice as often.
 _SCAN_MS = const(30)
@@ -586,7 +587,7 @@ class Device:
             self._restart_sensor(now_ms)
             return
         if self._wearing:
-            self._open_session()
+            self._open_session(_TICK_MS)
         if self._mend:
             self._mend = False
             self.chain.mend()
@@ -847,7 +848,8 @@ class Device:
         """True while the charger or a computer keeps a session from opening."""
         return self._power is not None and (self._power.usb or self._power.charging)
 
-    def _open_session(self):
+    def _open_session(self, gathered_ms=0):
+        """Begin one, unless one runs or may not: with the sample that comes now, or that came so long ago."""
         self._wearing = False
         if self.session.open or self._kept_in():
             return
@@ -856,7 +858,10 @@ class Device:
             return
         journal = self.journal
         self.chain.begin()
-        self.session.start(journal.next_seq, journal.boot, self.utc_s(), self._uptime_s, self._battery_mv)
+        ago_s = 1 if self._uptime_ms < gathered_ms and self._uptime_s else 0
+        utc_s = self.utc_s()
+        start_s = self._uptime_s - ago_s
+        self.session.start(journal.next_seq, journal.boot, utc_s and utc_s - ago_s, start_s, self._battery_mv)
         self._brief_coach()
         self._note_rules()
         if not self.chain.calibrated:

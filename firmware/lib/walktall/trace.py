@@ -601,7 +601,8 @@ class Trace:
             at = w.pack_ints(self._buf, at, self._stand, w.STAND_SIZE, w.CRC_AT)
         if self._flags & w.B_SETTINGS:
             at = w.pack_ints(self._buf, at, self._chain.settings.values, N_SETTINGS, w.CRC_AT)
-        self._dated = False
+        # The first row begins with the session: counted back from its end, a fast sensor's second begins too early.
+        self._dated = self._flags & (w.B_BEGIN | w.B_TAKEN_UP) == w.B_BEGIN
         _put(self._buf, w.H_PITCH, rows.pitch & 0xFFFF, 2)
         _put(self._buf, w.H_ROLL, rows.roll & 0xFFFF, 2)
         _put(self._buf, w.H_UPTIME_S, self._uptime_s, 4)

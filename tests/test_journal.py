@@ -500,6 +500,48 @@ def test_a_cut_format_leaves_the_records() -> None:
     assert sorted(slots(opened(banks))) == [1]
 
 
+def test_a_format_that_fails_gives_up_nothing_now_or_later() -> None:
+    banks = (Flash(), Flash())
+    journal = opened(banks)
+    put(journal)
+    journal.settings.set("hold_s", 33)
+    journal.touch(j.WHY_SETTINGS, 100)
+    seq = journal.append(walk(700), merge_into)  # waits for a commit, as the setting does
+    boot, ids = journal.boot, (journal.head[j.J_DEVICE_ID], journal.head[j.J_JOURNAL_ID])
+    target = banks[journal.bank]  # the second write from here on: the first keeps what waits
+    target.fails = 1
+    assert journal.format(UTC_S, 100) == j.FAILED and journal.store_fault
+    assert sorted(slots(journal)) == [1, seq] and journal.settings.get("hold_s") == 33 and journal.boot == boot
+    assert (journal.head[j.J_DEVICE_ID], journal.head[j.J_JOURNAL_ID]) == ids and journal.next_seq == seq + 1
+    for second in range(200, 4000, 100):
+        assert journal.poll(UTC_S + second, second) == j.NOTHING
+    assert sorted(slots(opened(banks))) == [1, seq] and opened(banks).settings.get("hold_s") == 33
+    # And asked again it is done, with nothing of the records left in the image.
+    assert journal.format(UTC_S, 5000) == j.COMMITTED and not journal.store_fault
+    assert opened(banks).count == 0 and opened(banks).settings.get("hold_s") == 33
+    assert not any(banks[journal.bank].data[j.SLOTS_AT : -4])
+
+
+def test_a_format_whose_day_is_spent_or_whose_bank_fails_at_once_gives_up_nothing() -> None:
+    banks = (Flash(), Flash())
+    journal = opened(banks)
+    put(journal)
+    while journal.head[j.J_COMMITS_TODAY] < j.COMMITS_A_DAY_FORCED:
+        journal.touch(j.WHY_SETTINGS, 0)
+        assert journal.commit(UTC_S, 100, True) == j.COMMITTED
+    before = image(journal)
+    writes = banks[0].writes + banks[1].writes
+    assert journal.format(UTC_S, 100) == j.DEFERRED and image(journal) == before and not journal.unsaved
+    journal.touch(j.WHY_SETTINGS, 0)
+    assert journal.format(UTC_S, 100) == j.DEFERRED and image(journal) == before
+    assert banks[0].writes + banks[1].writes == writes
+    assert journal.poll(UTC_S + DAY_S, DAY_S) == j.COMMITTED and image(opened(banks)) == before
+    banks[1 - journal.bank].fails = 1
+    journal.append(walk(800), merge_into)
+    assert journal.format(UTC_S + DAY_S, DAY_S) == j.FAILED and journal.count == 2 and journal.unsaved
+    assert journal.format(UTC_S + DAY_S, DAY_S) == j.COMMITTED and journal.count == 0
+
+
 def test_banks_of_other_sizes_give_what_fits_and_too_small_ones_are_refused() -> None:
     assert opened((Flash(4096), Flash(8192))).capacity == 41
     with pytest.raises(ValueError, match="holds no record"):

@@ -336,6 +336,22 @@ def test_a_format_wipes_the_trace_and_hello_says_while_it_does() -> None:
     assert isinstance(flags, int) and flags & w.HF_WIPING
 
 
+def test_a_format_that_the_bank_refuses_is_told_and_gives_up_neither_records_nor_trace() -> None:
+    desk = traced(5)
+    desk.record()
+    body = desk.ask(w.FORMAT, bytes(8), 1)[0][2]
+    for bank in desk.banks:
+        bank.fails = 1
+    assert error_of(desk.ask(w.FORMAT, body, 2))[1] == w.E_STORE
+    for bank in desk.banks:
+        bank.fails = 0
+    trace = desk.handler.trace
+    assert trace is not None and trace.blocks and desk.hello()["trace_id"] == b"ring"
+    assert desk.hello()["sessions"] == 1 and Desk(desk.banks).journal.count == 1
+    desk.journal.poll(UTC_S + 90000, 90000)
+    assert Desk(desk.banks).journal.count == 1
+
+
 def test_a_raw_recording_is_begun_asked_after_and_ended_once_for_one_id() -> None:
     desk = traced(0)
     assert desk.ask(w.RAW, b"\2", 1)[0][2] == struct.pack("<H", 120)

@@ -194,9 +194,9 @@ def test_changed_settings_change_the_buzzes_and_nothing_else() -> None:
 
 
 def test_a_session_whose_beginning_was_overwritten_is_judged_from_a_checkpoint() -> None:
-    walker = Walker(leans=((1000.0, 1030.0, 16.0), (1060.0, 1090.0, 20.0)))
+    walker = Walker(leans=((1300.0, 1330.0, 16.0), (1360.0, 1390.0, 20.0)))
     clip = Clip(walker).calibrated()
-    clip.run_until(1110)
+    clip.run_until(1410)
     clip.device.end_session(0, False, True)
     ((_, blocks),) = sessions_of(clip).items()
     whole = retrace.judge_again(blocks)

@@ -599,12 +599,25 @@ class Journal:
     def format(self, utc_s, uptime_s):
         """What ``commit`` came to: all records are given up under a new journal id, because the walker asked. Device
         id, settings, calibration and the count of commits stay. It also takes over a journal of a later firmware, of
-        which only the identity can be read."""
+        which only the identity can be read. Unless it is COMMITTED nothing is given up, now or later."""
+        # What waits is written first, so that the bank holds all that there is to come back to.
+        done = self.commit(utc_s, uptime_s, True)
+        if done == DEFERRED or done == FAILED:
+            return done
+        head = self.head
+        if head[J_COMMIT_DAY] == self._day(utc_s, uptime_s) and head[J_COMMITS_TODAY] >= COMMITS_A_DAY_FORCED:
+            return DEFERRED
+        boot = head[J_BOOT]
         self.newer_layout = 0
         self.read_only = False
-        self._begin_new(self.head[J_DEVICE_ID] == bytes(8))
+        self._begin_new(head[J_DEVICE_ID] == bytes(8))
+        for k in range(SLOTS_AT, self._size):
+            self._image[k] = 0
         self.unsaved |= WHY_FORMAT
-        return self.commit(utc_s, uptime_s, True)
+        done = self.commit(utc_s, uptime_s, True)
+        if done == FAILED and self.load() == LOADED:
+            head[J_BOOT] = boot
+        return done
 
 
 def same_day(a, b):

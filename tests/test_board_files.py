@@ -163,6 +163,7 @@ class Desk:
 
         class AnalogIn:
             def __init__(self, pin: Any) -> None:
+                desk.calls.append(("analog", pin.name))
                 self.value = 26000
                 self.reference_voltage = 3.3
 

@@ -129,6 +129,23 @@ def test_a_press_is_seen_within_thirty_milliseconds_awake_dozing_and_off(profile
     assert 0 <= seen_after_ms(clip, press_us) <= 30
 
 
+@PROFILES
+def test_a_press_in_the_course_of_a_buzz_is_seen_within_thirty_milliseconds(profile: str, seed: int) -> None:
+    chance = random.Random(seed)
+    for _ in range(6):
+        walker = Walker(leans=((11.0, 60.0, 25.0),))
+        clip = Clip(walker, profile=profile, settings=with_settings(hold_s=2)).calibrated()
+        while not clip.motor_on:
+            clip.step()
+        press_us = clip.clock.now_us + chance.randrange(900_000)
+        clip.button.press(press_us, 200_000)
+        while not clip.device._buttons.active:
+            clip.step()
+            assert clip.clock.now_us < press_us + 100_000
+        assert clip.device.buzzing
+        assert 0 <= seen_after_ms(clip, press_us) <= 30
+
+
 def test_a_stuck_button_does_not_keep_the_loop_awake() -> None:
     clip = Clip(Walker()).calibrated()
     clip.run_until(20)

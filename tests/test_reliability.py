@@ -82,10 +82,10 @@ SOAK = (
         sequences.SOAK_DEVICE_SEQUENCES,
     ),
     ("test_wear.py::test_five_years_of_daily_use", "five years of wear, two boards", 2 * wear.YEARS * 365),
-    ("test_power_cuts.py::test_a_cut_at_every_byte_of_every_write", "the power goes at any byte", 0),
+    ("test_power_cuts.py::test_a_cut_at_every_byte_of_every_write", "the power goes at any byte of a write", 0),
     (
-        "test_every_cut.py::test_a_cut_at_every_operation_of_three_walks_loses_none_and_invents_none",
-        "the power goes in any operation of the virtual boards",
+        "test_every_cut.py::test_a_cut_at_every_byte_of_every_operation",
+        "the power goes at any byte of any operation of the virtual boards",
         0,
     ),
     ("test_trace.py::test_a_cut_at_any_operation_takes_no_more_than_it_may", "the power goes under the trace", 0),

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import random
+from typing import Any
+
 import pytest
 from walktall import buzz as b
 from walktall import calibrate as c
 from walktall import events as e
+from walktall.chain import Chain
+from walktall.settings import Settings
+from walktall.tilt import Tilt
 
 from tests.made_walk import HZ, G, Wearer, counts, ramp, still
 
@@ -383,6 +390,42 @@ def test_without_a_bow_nothing_changes() -> None:
     wearer.stand(12)
     assert not wearer.chain.bowed
     assert wearer.chain.bow.left == 0
+
+
+@pytest.mark.parametrize("n", [0, 1, 3, 4, 13])
+def test_a_ticks_angles_are_those_of_floats_rounded_to_a_step(n: int, chance: random.Random) -> None:
+    """However many samples were summed; with none, those of gravity as it stands."""
+    detector: Any = Chain(Settings()).detector
+    worst = 0.0
+    for _ in range(2000):
+        up, forward, g = ([chance.gauss(0, 1) for _ in range(3)] for _ in range(3))
+        if not detector.set_frame(
+            *(round(8197 * x / math.hypot(*up)) for x in up), *(round(9000 * x) for x in forward)
+        ):
+            continue
+        if chance.random() < 0.7:  # near upright, which most ticks are
+            size = math.tan(math.radians(chance.uniform(0, 35))) / math.hypot(*g)
+            g = [u / 16384 + size * x for u, x in zip(detector.up, g, strict=True)]
+        tilt = Tilt()
+        g = [x / math.hypot(*g) for x in g]
+        tilt.n = n
+        tilt.sum_x, tilt.sum_y, tilt.sum_z = (round(n * 16384 * x) for x in g)
+        tilt.gx, tilt.gy, tilt.gz = (round((1 << 20) * x) for x in g)
+        above, ahead, left = (sum(x * y for x, y in zip(g, axis, strict=True)) for axis in frame_of(detector))
+        level = math.hypot(above, ahead)
+        if level < 0.3:
+            continue  # lying on the side, pitch is a matter of chance
+        detector.look(tilt)
+        pitch = math.degrees(math.atan2(-ahead, above))
+        off = (detector.look_pitch_cdeg / 100 - pitch + 180) % 360 - 180
+        worst = max(worst, abs(off), abs(detector.look_roll_cdeg / 100 - math.degrees(math.atan2(left, level))))
+        assert detector.look_pitch_cdeg % 20 == detector.look_roll_cdeg % 20 == 0
+    # Half a step, and what the arithmetic adds, most where few samples were summed.
+    assert 0.09 < worst < 0.1 + (0.05 if 0 < n < 13 else 0.025)
+
+
+def frame_of(detector: Any) -> list[list[float]]:
+    return [[x / 16384 for x in axis] for axis in (detector.up, detector._f, detector._l)]
 
 
 def test_bias_is_followed_at_rest_and_in_motion() -> None:

@@ -46,6 +46,8 @@ def cases() -> str:
         f"{line.SOAK_SESSIONS} records, a full journal, and {line.SOAK_BLOCKS} blocks | `tests/test_line_faults.py` |",
         "| the line loses, doubles and changes bytes all the time, chatters or is slow | 4 | 37 downloads | | "
         "`tests/test_host_download.py`, `tests/test_host_trace_transfer.py` |",
+        "| the clip is older than the program: a download as each protocol version ever released said it | 4 | each "
+        "version | | `tests/test_protocols.py` |",
         f"| the program is killed at a statement of a download, the clip living on | 4 | "
         f"{number(host_store.KILLS_LEAST)} kills and more: every statement, those that make the store too | | "
         "`tests/test_host_store.py` |",

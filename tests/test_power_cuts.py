@@ -1,17 +1,23 @@
 """The power goes in every write of some days of use, at many bytes of it, and again while the clip recovers.
 
 The whole device runs (`tests.ticking_device`), judged by the ledger of `tests.test_sequences`: no acknowledged record
-is lost, none is invented, what was walked is there but for a minute or two at each loss, every boot is unaided. CI
-takes each write at some of its 512-byte boundaries and seeded offsets; `make soak` takes every byte.
+is lost, none is invented, what was walked is there but for a minute or two at each loss, every boot is unaided.
+
+The days are lived up to each write once; what a cut leaves of it is put into the flash, and the clip goes on from it.
+What leaves identical bytes is one case. CI takes each write at its 512-byte boundaries and 16 seeded offsets, `make
+soak` at every byte. Every case is booted, looked at and cut again, in the first write of its recovery or, where that
+writes nothing, of what follows it; one of so many walks on and is downloaded.
 """
 
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
-from tests.conftest import SEED
-from tests.desk_device import Flash
+from tests.desk_device import Flash, PowerCut
+from tests.soaking import SEED, Tally
 from tests.test_journal import AFTER
 from tests.test_sequences import DeviceLife
 from tests.ticking_device import Drive
@@ -29,7 +35,10 @@ SCENARIO = (
     (4, 1, 0),
 )
 #: Held to docs/reliability.md by tests/test_reliability.py.
-CI_CUTS_LEAST = 100
+CI_CUTS_LEAST = 2000
+PARTS = 4
+#: Of so many cases one lives on.
+LIVES_ON_EVERY = 8
 _KINDS = sorted(AFTER)
 
 
@@ -37,8 +46,8 @@ def targets(life: DeviceLife) -> tuple[Flash | Drive, ...]:
     return (*life.life.banks, life.life.drive)
 
 
-def writes(parts: int) -> list[tuple[int, int, int]]:
-    """(target, number of the write, its size) of every write of the scenario, without a cut."""
+def writes(parts: int) -> list[tuple[int, int]]:
+    """(target, number of the write) of every write of the scenario, without a cut."""
     life = DeviceLife(parts)
     first = [target.writes for target in targets(life)]
     for act in SCENARIO:
@@ -46,32 +55,105 @@ def writes(parts: int) -> list[tuple[int, int, int]]:
     life.check_trace()
     found = []
     for n, target in enumerate(targets(life)):
-        size = target.size if isinstance(target, Flash) else 512
-        found += [(n, number, size) for number in range(first[n] + 1, target.writes + 1)]
+        found += [(n, number) for number in range(first[n] + 1, target.writes + 1)]
     life.close()
     return found
 
 
-def live_through(parts: int, target: int, number: int, kept: int, after: str, again: tuple[int, int] | None) -> bool:
-    """Live the scenario with the power going after ``kept`` bytes of that write, and, with ``again`` (target, kept), a
-    second time in the first write of the recovery. True when the first cut came.
+@dataclass
+class Moment:
+    """The life of a clip in the moment of a write of which nothing has arrived: RAM is about to be lost."""
 
-    :raises AssertionError: the ledger does not hold
-    """
-    life = DeviceLife(parts)
-    try:
+    life: DeviceLife
+    target: int
+    at: int
+    old: bytes
+    new: bytes
+    flash: tuple[bytes, ...]
+    store: bytes
+    rtc_s: int
+    ledger: dict[str, Any]
+    counted: dict[str, Any]
+
+    _LEDGER = ("journal_id", "walked_s", "losses", "done", "base_s", "dropped", "downloads")
+    _COUNTED = ("now_ms", "tick", "worn_s", "cuts")
+
+    @classmethod
+    def of(cls, parts: int, target: int, number: int) -> "Moment":
+        """Live the scenario up to there."""
+        life = DeviceLife(parts)
         hit = targets(life)[target]
-        hit.cut = (number, kept, AFTER[after])
-        if again is not None:
-            life.life.recovery.append((targets(life)[again[0]], again[1], AFTER[after]))
-        for act in SCENARIO:
-            life.act(*act)
-        cut = life.life.now_ms > 0 and hit.cut is None
+        write = hit.write
+        came: list[tuple[int, bytes]] = []
+
+        def noted(buf: Any) -> Any:
+            if hit.writes + 1 == number:
+                came.append((hit.at if isinstance(hit, Drive) else 0, bytes(buf)))
+            return write(buf)
+
+        hit.write = noted  # type: ignore[method-assign]
+        hit.cut = (number, 0, AFTER["old"])
+        with pytest.raises(PowerCut):
+            for code, a, b in SCENARIO:
+                life.done += 1
+                life.acts[code % len(life.acts)](a, b)
+                life.check()
+        ((at, new),) = came
+        life.losses += 1
+        flash = tuple(bytes(each.data) for each in targets(life))
+        return cls(
+            life,
+            target,
+            at,
+            flash[target][at : at + len(new)],
+            new,
+            flash,
+            bytes(life.store._db.serialize()),
+            life.rtc._base_s,
+            {name: getattr(life, name) for name in cls._LEDGER},
+            {**{name: getattr(life.life, name) for name in cls._COUNTED}, "told": dict(life.life.told)},
+        )
+
+    def torn(self, kept: int, after: str) -> bytes:
+        """What a cut leaves of the write."""
+        return self.new[:kept] + bytes(AFTER[after](k, self.old[k]) for k in range(kept, len(self.new)))
+
+    def boot(self, left: bytes, again: tuple[int, str]) -> bool:
+        """Put it into the flash and let the power come back, and go again, leaving ``again`` (kept, after), in the
+        first write of the recovery, or, where it writes none, of the walk that follows; whether the recovery wrote.
+
+        :raises AssertionError: the ledger does not hold
+        """
+        life = self.life
+        for each, data in zip(targets(life), self.flash, strict=True):
+            each.data[:] = data
+        hit = targets(life)[self.target]
+        hit.data[self.at : self.at + len(left)] = left
+        for name, value in self.ledger.items():
+            setattr(life, name, value)
+        for name, value in self.counted.items():
+            setattr(life.life, name, dict(value) if name == "told" else value)
+        life.rtc._base_s = self.rtc_s
+        life.store._db.deserialize(self.store)
+        life.store._db.execute("PRAGMA foreign_keys = ON")
+        kept, after = again[0], AFTER[again[1]]
+        life.life.recovery = [(kept, after)]
+        life._boot(0, 0)
+        life.check()
+        if life.life.cuts > self.counted["cuts"]:
+            return True
+        losses = life.losses
+        life.life.cut_next(kept, after)
+        life.act(0, 1, 0)
+        assert life.losses == losses + 1, "nothing was written in a minute of walking"
+        return False
+
+    def live_on(self) -> None:
+        """Walk, and download everything."""
+        life = self.life
+        life.act(0, 1, 0)
         life.act(4, 1, 0)
         life.check_trace()
-    finally:
-        life.close()
-    return cut
 
 
 def offsets(size: int, chance: random.Random) -> Iterator[int]:
@@ -80,31 +162,52 @@ def offsets(size: int, chance: random.Random) -> Iterator[int]:
         yield chance.randrange(size + 1)
 
 
+def play(parts: int, part: int, n_parts: int, seed: int, soak: bool, tally: Tally) -> tuple[int, int, int, int]:
+    """(writes, cases, of these distinct, of these with a second cut in what the recovery writes)."""
+    n_writes = cases = distinct = second = 0
+    every = writes(parts)
+    for n, (target, number) in enumerate(every):
+        if n % n_parts != part:
+            continue
+        n_writes += 1
+        chance = random.Random(f"{seed}/{n}")
+        moment = Moment.of(parts, target, number)
+        try:
+            seen: set[bytes] = set()
+            size = len(moment.new)
+            for kept in range(size + 1) if soak else sorted({*offsets(size, chance), size}):
+                for after in _KINDS:
+                    cases += 1
+                    left = moment.torn(kept, after)
+                    if left in seen:
+                        continue
+                    seen.add(left)
+                    again = (chance.choice((0, chance.randrange(513))), _KINDS[chance.randrange(len(_KINDS))])
+                    try:
+                        second += moment.boot(left, again)
+                        if distinct % LIVES_ON_EVERY == 0:
+                            moment.live_on()
+                    except AssertionError as fault:
+                        where = f"{parts=} {target=} {number=} {kept=} {after=} {again=} WALKTALL_SEED={seed}"
+                        raise AssertionError(where) from fault
+                    distinct += 1
+                tally(distinct, len(every) // n_parts * (size + 1) * len(_KINDS), "cuts")
+        finally:
+            moment.life.close()
+    return n_writes, cases, distinct, second
+
+
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("parts", [1, 2])
-def test_a_cut_in_any_write_and_a_second_one_in_the_recovery(parts: int, seed: int) -> None:
-    chance = random.Random(seed)
-    cuts = 0
-    for target, number, size in writes(parts):
-        # The offsets of a write take turns over the writes: each write is hit at some, each offset in some write.
-        chosen = list(offsets(size, chance))
-        for kept in chance.sample(chosen, 2):
-            after = _KINDS[cuts % len(_KINDS)]
-            again = (chance.randrange(3), chance.randrange(513)) if cuts % 2 else None
-            assert live_through(parts, target, number, kept, after, again)
-            cuts += 1
-    print(f"{cuts} cuts, parts={parts}, WALKTALL_SEED={seed}")
-    assert cuts >= CI_CUTS_LEAST // 2
+def test_a_cut_in_any_write_and_a_second_one_in_the_recovery(parts: int, part: int, seed: int, tally: Tally) -> None:
+    n_writes, cases, distinct, second = play(parts, part, PARTS, seed, False, tally)
+    print(f"{n_writes} writes, {cases} cases, {distinct} distinct, {second} recoveries cut, WALKTALL_SEED={seed}")
+    assert distinct >= CI_CUTS_LEAST // 2 // PARTS
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("after", _KINDS)
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("parts", [1, 2])
-def test_a_cut_at_every_byte_of_every_write(parts: int, after: str) -> None:
-    chance = random.Random(SEED)
-    cuts = 0
-    for target, number, size in writes(parts):
-        for kept in range(size + 1):
-            again = (chance.randrange(3), chance.randrange(513)) if chance.randrange(2) else None
-            assert live_through(parts, target, number, kept, after, again)
-            cuts += 1
-    print(f"{cuts} cuts, parts={parts}, {after}")
+def test_a_cut_at_every_byte_of_every_write(parts: int, part: int, tally: Tally) -> None:
+    n_writes, cases, distinct, second = play(parts, part, PARTS, SEED, True, tally)
+    print(f"{n_writes} writes, {cases} cases, {distinct} distinct, {second} recoveries cut, WALKTALL_SEED={SEED}")

@@ -150,9 +150,14 @@ class Life:
         #: (boot, uptime) -> a tick of the life, of all that could have gone into a row.
         self.told: dict[tuple[int, int], int] = {}
         self.cuts = 0
-        #: Cuts that are to come in the writes of the next boots, as (target, kept, after).
-        self.recovery: list[tuple[Flash | Drive, int, Callable[[int, int], int]]] = []
+        #: Cuts that are to come in the first writes of the next boots, as (kept, after).
+        self.recovery: list[tuple[int, Callable[[int, int], int]]] = []
         self.device = Ticking(self, 0)
+
+    def cut_next(self, kept: int, after: Callable[[int, int], int]) -> None:
+        """The power goes in the next write, wherever that is."""
+        for target in (*self.banks, self.drive):
+            target.cut = (target.writes + 1, kept, after)
 
     def boot(self, reset_reason: int = 0) -> None:
         """The power is back."""
@@ -163,8 +168,8 @@ class Life:
         while True:
             self.now_ms += 1000
             if self.recovery:
-                target, kept, after = self.recovery.pop()
-                target.cut = (target.writes + 1, kept, after)
+                kept, after = self.recovery.pop()
+                self.cut_next(kept, after)
             try:
                 self.device = Ticking(self, reset_reason)
                 self.banks[0].cut = self.banks[1].cut = self.drive.cut = None

@@ -10,20 +10,19 @@ import bisect
 import functools
 import json
 import math
-import signal
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from walktall import __version__
 
-from walktall_sim import generate, mounting, persons, recordings, replay, resample, scoring, suites
+from walktall_sim import generate, mounting, persons, recordings, replay, resample, scoring, suites, workers
 from walktall_sim.replay import Line
 from walktall_sim.source import FaultyWalk, WalkSource
 
@@ -272,11 +271,6 @@ def _figure(name: str, summary: Line) -> float | None:
 # --- many cases ---------------------------------------------------------------------------------------------------
 
 
-def _leave_interrupts_alone() -> None:
-    """Ctrl-C is the parent's: it ends its workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
 def run(
     cases: Sequence[suites.Case],
     jobs: int,
@@ -297,26 +291,18 @@ def run(
             out.append(play(case, drawn))
             done(out[-1])
         return out
-    # Fresh processes: a fork would inherit the threads of Polars in whatever state they are.
-    own = executor or ProcessPoolExecutor(
-        min(jobs, len(cases)), mp_context=get_context("spawn"), initializer=_leave_interrupts_alone
-    )
-    futures: list[Future[Result]] = []
-    try:
-        futures += [own.submit(play, case, drawn) for case in cases]
-        for future in futures:
-            out.append(future.result())
-            done(out[-1])
-    except BaseException:
-        for future in futures:
-            future.cancel()
-        if isinstance(own, ProcessPoolExecutor) and executor is None:
-            for worker in list(own._processes.values()):
-                worker.terminate()
-        raise
-    finally:
-        if executor is None:
-            own.shutdown(wait=True, cancel_futures=True)
+    with workers.processes(min(jobs, len(cases))) if executor is None else nullcontext(executor) as pool:
+        assert pool is not None
+        futures: list[Future[Result]] = []
+        try:
+            futures += [pool.submit(play, case, drawn) for case in cases]
+            for future in futures:
+                out.append(future.result())
+                done(out[-1])
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
     return out
 
 

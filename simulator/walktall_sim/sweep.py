@@ -16,14 +16,12 @@ import io
 import itertools
 import json
 import os
-import signal
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -31,7 +29,7 @@ import polars as pl
 import walktall
 from walktall.settings import index_of, parse_text
 
-from walktall_sim import checking, formats, mounting, persons, recordings, replay, scoring, suites
+from walktall_sim import checking, formats, mounting, persons, recordings, replay, scoring, suites, workers
 from walktall_sim.scoring import Score
 from walktall_sim.source import FaultyWalk, WalkSource
 from walktall_sim.turn import Turn
@@ -42,8 +40,8 @@ Pairs = tuple[tuple[str, str], ...]
 KINDS = (".csv", ".parquet")
 # A worker keeps this many walks ready: an hour of one takes 4.5 MB.
 _WALKS_KEPT = 16
-# Tasks for each process: enough that all end together, few enough that each walk is made ready once.
-_TASKS_A_JOB = 4
+# Combinations in a task: enough that handing it over costs nothing, few enough that all processes end together.
+_UNITS_A_TASK = 24
 
 
 class SweepError(ValueError):
@@ -105,9 +103,24 @@ def shown(pairs: Pairs) -> str:
     return " ".join(f"{name}={value}" for name, value in pairs)
 
 
+processes = workers.processes
+
 # Modules that show or hand on what others find; all others make, read, play or score walks.
 _SHOWING = frozenset(
-    ("cli", "compare", "describe", "page", "pareto", "plot", "pytest_plugin", "record", "serve", "whole", "__main__")
+    (
+        "cli",
+        "compare",
+        "describe",
+        "page",
+        "pareto",
+        "plot",
+        "pytest_plugin",
+        "record",
+        "serve",
+        "whole",
+        "workers",
+        "__main__",
+    )
 )
 
 # --- what a unit came from ----------------------------------------------------------------------------------------
@@ -324,47 +337,6 @@ def _lock(file: TextIO) -> bool:
 # --- all of it ----------------------------------------------------------------------------------------------------
 
 
-# Each of them reads this when it is loaded. Two processes whose libraries each take all processors stand in each
-# other's way.
-_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes that start meanwhile calculate in one thread, unless the user said otherwise."""
-    added = [name for name in _THREADS if name not in os.environ]
-    os.environ.update(dict.fromkeys(added, "1"))
-    try:
-        yield
-    finally:
-        for name in added:
-            del os.environ[name]
-
-
-@contextmanager
-def processes(jobs: int) -> Iterator[Executor | None]:
-    """Processes of this machine; None, which plays in this one, for one job."""
-    if jobs <= 1:
-        yield None
-        return
-    # Fresh processes: a fork would inherit the threads of Polars in whatever state they are.
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_leave_interrupts_alone)
-    try:
-        with _one_thread_each():  # workers start with the first tasks
-            yield pool
-    except BaseException:
-        for worker in list(pool._processes.values()):
-            worker.terminate()
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _leave_interrupts_alone() -> None:
-    """Ctrl-C is the parent's: it ends its workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
 @contextmanager
 def cluster(address: str) -> Iterator[Executor]:
     """The workers of a Dask cluster as an executor. They need walktall[sim], and recordings at the same paths.
@@ -412,7 +384,7 @@ def run(
     total = sum(len(row) for row in keys)
     n_done = sum(key in done for row in keys for key in row)
     progress(n_done, total)
-    tasks = list(_tasks(keys, done, jobs if executor is not None else 0))
+    tasks = list(_tasks(cases, keys, done, jobs if executor is not None else 0))
 
     def finish(task: tuple[int, list[int]], rows: list[dict[str, Any]]) -> None:
         nonlocal n_done
@@ -447,16 +419,25 @@ def run(
     ]
 
 
-def _tasks(keys: list[list[str]], done: Mapping[str, Score], jobs: int) -> Iterator[tuple[int, list[int]]]:
+def _tasks(
+    cases: Sequence[suites.Case], keys: list[list[str]], done: Mapping[str, Score], jobs: int
+) -> Iterator[tuple[int, list[int]]]:
     """Cases and the combinations that they lack, cut so that no process waits long for the last one."""
     lacking = [(n, [at for at, key in enumerate(row) if key not in done]) for n, row in enumerate(keys)]
-    lacking = [(n, wanted) for n, wanted in lacking if wanted]
-    # Cases differ much in length: each is cut for all processes, so that a long one at the end does not go on alone.
-    pieces = max(-(-_TASKS_A_JOB * jobs // max(len(lacking), 1)), 2 * jobs, 1)
+    # The slow ones first: a long task at the end would go on alone.
+    lacking.sort(key=lambda one: _pace(cases[one[0]]), reverse=jobs > 1)
     for n, wanted in lacking:
-        size = -(-len(wanted) // pieces)
-        for begin in range(0, len(wanted), size):
+        # Cases differ much in length: each is cut for all processes.
+        size = min(_UNITS_A_TASK, -(-len(wanted) // max(2 * jobs, 1)))
+        for begin in range(0, len(wanted), max(size, 1)):
             yield n, wanted[begin : begin + size]
+
+
+def _pace(case: suites.Case) -> int:
+    """How slowly a case is played, roughly: 2 around the whole device, 1 where the wearer may answer at any time."""
+    if case.faults is not None and case.faults.lost_share > 0.0:
+        return 2
+    return int(case.options.answer_s is not None)
 
 
 # --- results ------------------------------------------------------------------------------------------------------

@@ -143,10 +143,11 @@ def apply(values: Floats, t_s: Floats, left: Floats, turns: Sequence[Turn]) -> F
     rate = np.diff(angles) / np.diff(t_s)
     angle = angles[1:]
     c, s = np.cos(angle)[:, None], np.sin(angle)[:, None]
-    out = np.empty_like(values)
-    for part in (slice(0, 3), slice(3, 6)):
-        v = values[:, part]
-        # Rodrigues' rotation by -θ about `left`.
-        out[:, part] = v * c - np.cross(left, v) * s + np.outer(v @ left, left) * (1.0 - c)
+    # Rodrigues' rotation by -θ about `left`, of both sensors at once: along it, and across.
+    x, y, z = left
+    across = np.array([[0.0, z, -y], [-z, 0.0, x], [y, -x, 0.0]])
+    v = values.reshape(-1, 3)
+    along = (v @ np.outer(left, left)).reshape(-1, 6)
+    out: Floats = values * c - (v @ across).reshape(-1, 6) * s + along * (1.0 - c)
     out[:, 3:] += rate[:, None] * left
     return out

@@ -2,18 +2,20 @@
 
     mA = asleep + (awake - asleep) * share of the time awake + sensor + divider + motor
 
-The share of the time awake is counted: turns, bus time and looks at the button's pin are those of the ordinary
-``Device`` on the virtual board, walking and dozing; opcodes a sample are those of ``docs/benchmarks/device.md``. What
-an opcode takes on a board is assumed, and so is what a typical day looks like; both are written beside the figures. No
-current was measured: this page tells which parts weigh, and what a cell should last if the sources are right.
+The share of the time awake is counted: turns, their opcodes, bus time and looks at the button's pin are those of the
+ordinary ``Device`` on the virtual board, walking, dozing and switched off. What an opcode takes on a board is assumed,
+and so is what a typical day looks like; both are written beside the figures. No current was measured: this page tells
+which parts weigh, and what a cell should last if the sources are right.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -24,15 +26,13 @@ from walktall_sim.board import VirtualBoard
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "battery.md"
 PICTURE = ROOT / "docs" / "pictures" / "battery.svg"
-COSTS = ROOT / "docs" / "benchmarks" / "device.md"
+FIRMWARE_LIB = ROOT / "firmware" / "lib" / "walktall"
 
 CELLS_MAH = (40, 100, 150, 400)
 USABLE = 0.9
 """Of the nominal capacity: the device stops at 3.4 V with about 3 % left, and cells age."""
 TARGET_DAYS = 5
 OPCODE_US = 2.0
-TURN_OPCODES = 400
-"""Of a turn with nothing but a second or a burst to handle, its samples left out; counted in CPython, rounded up."""
 LOOK_US = 150.0
 """Waking from ``time.sleep``, reading a pin, sleeping again."""
 MOTOR_MA = 80.0
@@ -105,11 +105,15 @@ USES = (
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """What the loop does in a second: turns, milliseconds on the bus, looks at the button."""
+    """What the loop does in a second: turns, milliseconds on the bus, looks at the button, CPython's opcodes."""
 
     turns: float
     bus_ms: float
     looks: float
+    opcodes: float = 0.0
+
+
+STATES = ("walking", "dozing", "off")
 
 
 class _Collar:
@@ -130,19 +134,43 @@ class _Collar:
         return out
 
 
-def loop_of(walks: bool, seconds: int = 60) -> Loop:
-    """The loop counted on the virtual board, behind the first two minutes."""
-    board = VirtualBoard(_Collar(walks))
+def loop_of(state: str, seconds: int = 60) -> Loop:
+    """The loop counted on the virtual board, behind the first two minutes.
+
+    :param state: of ``STATES``
+    """
+    board = VirtualBoard(_Collar(state == "walking"))
     board.device.chain.set_upright(0, 8197, 0, 0, 0, 0, 90)
+    if state == "off":
+        board.press(100.0, 3.4)
     board.run_until(130)
-    counts = {"turns": 0, "looks": 0, "bus_us": 0}
+    device = board.device
+    assert (device.off, device._dozing == 1) == (state == "off", state == "dozing")
+    counts = {"turns": 0, "looks": 0, "bus_us": 0, "opcodes": 0}
     poll: Any = board.device.poll
     sleep = board._sleep
+
+    def each_opcode(frame: FrameType, event: str, what: Any) -> Any:
+        if event == "opcode":
+            counts["opcodes"] += 1
+        return each_opcode
+
+    def each_call(frame: FrameType, event: str, what: Any) -> Any:
+        if str(FIRMWARE_LIB) not in frame.f_code.co_filename:
+            return None
+        frame.f_trace_opcodes = True
+        frame.f_trace_lines = False
+        return each_opcode
 
     def turned() -> None:
         counts["turns"] += 1
         before_us = board.clock.now_us
-        poll()
+        traced = sys.gettrace()
+        sys.settrace(each_call)
+        try:
+            poll()
+        finally:
+            sys.settrace(traced)
         counts["bus_us"] += board.clock.now_us - before_us
 
     def slept(length_s: float) -> None:
@@ -152,24 +180,25 @@ def loop_of(walks: bool, seconds: int = 60) -> Loop:
     board.device.poll = turned
     board._sleep = slept  # type: ignore[assignment,method-assign]
     board.run_for(seconds)
-    return Loop(counts["turns"] / seconds, counts["bus_us"] / 1000 / seconds, counts["looks"] / seconds)
+    # Two figures: more would say more than the model knows, and change the page with each line of the firmware.
+    opcodes = float(f"{counts['opcodes'] / seconds:.2g}")
+    return Loop(counts["turns"] / seconds, counts["bus_us"] / 1000 / seconds, counts["looks"] / seconds, opcodes)
 
 
-def opcodes_a_sample(page: str) -> int:
-    """Of the whole pipeline, as the page of ``make bench-device`` tells it.
-
-    :raises ValueError: it does not
-    """
-    found = re.search(r"Opcodes a sample by function.*?: (\d+) in all", page)
-    if found is None:
-        raise ValueError(f"{COSTS}: tells no opcodes a sample")
-    return int(found[1])
+def loops_of(seconds: int = 60) -> dict[str, Loop]:
+    """Each state's."""
+    return {state: loop_of(state, seconds) for state in STATES}
 
 
-def awake_share(loop: Loop, opcodes: int, opcode_us: float = OPCODE_US) -> float:
-    """Share of the time in which the processor works; ``opcodes`` a second beyond those of the turns."""
-    us = (opcodes + loop.turns * TURN_OPCODES) * opcode_us + loop.bus_ms * 1000 + loop.looks * LOOK_US
-    return us / 1e6
+def opcodes_told(page: str) -> dict[str, float]:
+    """State: opcodes a second, as a page has them. Other versions of Python have other opcodes."""
+    found = re.findall(r"(?m)^\| (\w+) \| [\d.]+ \| (\d+) \| [\d.]+ \| \d+ \|$", page)
+    return {state: float(opcodes) for state, opcodes in found}
+
+
+def awake_share(loop: Loop, opcode_us: float = OPCODE_US) -> float:
+    """Share of the time in which the processor works."""
+    return (loop.opcodes * opcode_us + loop.bus_ms * 1000 + loop.looks * LOOK_US) / 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,13 +210,11 @@ class Draw:
     off_ma: float
 
 
-def draw_of(board: Board, walking: Loop, dozing: Loop, opcodes: int, opcode_us: float = OPCODE_US) -> Draw:
-    """Currents of a board from the loop that was counted."""
+def draw_of(board: Board, loops: dict[str, Loop], opcode_us: float = OPCODE_US) -> Draw:
+    """Currents of a board from the loops that were counted."""
+    sensor = {"walking": board.sensor_ma, "dozing": board.doze_ma, "off": 0.0}
     span = board.awake_ma - board.asleep_ma
-    moves = board.asleep_ma + span * awake_share(walking, 52 * opcodes, opcode_us) + board.sensor_ma
-    rests = board.asleep_ma + span * awake_share(dozing, 0, opcode_us) + board.doze_ma
-    off = board.asleep_ma + span * awake_share(Loop(1.0, 0.0, dozing.looks), 0, opcode_us)
-    return Draw(moves, rests, off)
+    return Draw(*(board.asleep_ma + span * awake_share(loops[state], opcode_us) + sensor[state] for state in STATES))
 
 
 def motor_mah() -> float:
@@ -214,11 +241,9 @@ def days(cell_mah: float, draw: Draw, use: Use) -> float:
     return USABLE * cell_mah / day_mah(draw, use)
 
 
-def page() -> str:
+def page(loops: dict[str, Loop]) -> str:
     """``docs/battery.md``."""
-    opcodes = opcodes_a_sample(COSTS.read_text(encoding="utf-8"))
-    walking, dozing = loop_of(True), loop_of(False)
-    draws = {board: draw_of(board, walking, dozing, opcodes) for board in BOARDS}
+    draws = {board: draw_of(board, loops) for board in BOARDS}
     xiao = BOARDS[0]
     first = days(100, draws[xiao], USES[0])
     lines = [
@@ -254,11 +279,8 @@ def page() -> str:
         "| --- | --- | --- | --- | --- |",
     ]
     span = xiao.awake_ma - xiao.asleep_ma
-    for name, loop, ops, sensor in (
-        ("walking", walking, 52 * opcodes, xiao.sensor_ma),
-        ("dozing", dozing, 0, xiao.doze_ma),
-    ):
-        busy = span * awake_share(loop, ops)
+    for name, sensor in (("walking", xiao.sensor_ma), ("dozing", xiao.doze_ma), ("off", 0.0)):
+        busy = span * awake_share(loops[name])
         total = xiao.asleep_ma + busy + sensor
         lines.append(f"| {name} | {xiao.asleep_ma:.2f} | {busy:.2f} | {sensor:.3f} | {total:.2f} |")
     lines += [
@@ -267,14 +289,14 @@ def page() -> str:
         "",
         "## What went in",
         "",
-        "Counted on the virtual board, each second:",
+        "Counted on the virtual board, each second; opcodes are CPython 3.11's:",
         "",
-        "| state | turns of the loop | ms on the bus | looks at the button |",
-        "| --- | --- | --- | --- |",
-        f"| walking | {walking.turns:.1f} | {walking.bus_ms:.1f} | {walking.looks:.0f} |",
-        f"| dozing | {dozing.turns:.1f} | {dozing.bus_ms:.1f} | {dozing.looks:.0f} |",
-        "",
-        f"Opcodes a sample: {opcodes} ([what the firmware costs](benchmarks/device.md)), 52 samples a second.",
+        "| state | turns of the loop | opcodes | ms on the bus | looks at the button |",
+        "| --- | --- | --- | --- | --- |",
+        *(
+            f"| {name} | {loop.turns:.1f} | {loop.opcodes:.0f} | {loop.bus_ms:.1f} | {loop.looks:.0f} |"
+            for name, loop in loops.items()
+        ),
         "",
         "Assumed:",
         "",
@@ -285,7 +307,7 @@ def page() -> str:
         "  | --- | --- |",
     ]
     for opcode_us in (1.0, OPCODE_US, 4.0):
-        lasted = days(100, draw_of(xiao, walking, dozing, opcodes, opcode_us), USES[0])
+        lasted = days(100, draw_of(xiao, loops, opcode_us), USES[0])
         lines.append(f"  | {opcode_us:g} | {lasted:.1f} |")
     lines += [
         "",
@@ -307,14 +329,13 @@ def _lasts(n_days: float) -> str:
     return f"{n_days * 24:.0f} h ({n_days:.1f} d)" if n_days >= 1 else f"{n_days * 24:.0f} h"
 
 
-def picture(path: Path) -> None:
+def picture(path: Path, loops: dict[str, Loop]) -> None:
     """Days by cell for each use, on the XIAO."""
     from matplotlib import pyplot as plt
 
     from bench import plots
 
-    opcodes = opcodes_a_sample(COSTS.read_text(encoding="utf-8"))
-    draw = draw_of(BOARDS[0], loop_of(True), loop_of(False), opcodes)
+    draw = draw_of(BOARDS[0], loops)
     with plt.rc_context(plots._STYLE):
         figure, axes = plt.subplots(figsize=(7.5, 3.6))
         cells = np.linspace(20, 400, 50)
@@ -334,8 +355,9 @@ def picture(path: Path) -> None:
 def main() -> None:
     """Write the page and the picture."""
     argparse.ArgumentParser(description=__doc__).parse_args()
-    OUT.write_text(page(), encoding="utf-8")
-    picture(PICTURE)
+    loops = loops_of()
+    OUT.write_text(page(loops), encoding="utf-8")
+    picture(PICTURE, loops)
     print(f"{OUT.relative_to(ROOT)}, {PICTURE.relative_to(ROOT)}")
 
 

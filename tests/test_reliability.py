@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests import soaking
+from tests import test_every_cut as every_cut
 from tests import test_fuzz as fuzz
 from tests import test_host_store as host_store
 from tests import test_line_faults as line
@@ -27,14 +28,16 @@ def cases() -> str:
         "| --- | --- | ---: | ---: | --- |",
         "| the power goes in any write of some days of the whole device, torn at many bytes (old, erased, zero, noise "
         "behind them), and again while it recovers | 1, 2, 3, 7 | "
-        f"{number(cuts.CI_CUTS_LEAST)} cuts and more | every byte of every write | `tests/test_power_cuts.py` |",
+        f"{number(cuts.CI_CUTS_LEAST)} distinct cuts and more, at each 512-byte boundary and 16 seeded offsets of each "
+        "write, each followed by another | every byte of every write | `tests/test_power_cuts.py` |",
         "| the power goes in any commit of the journal, at each 512-byte boundary and 16 seeded offsets, then in the "
         "next commit | 1, 3 | each write, 4 kinds of rest | | `tests/test_journal.py` |",
         "| the power goes in any erase or program of the modelled chips while a virtual board, sensor and all, walks "
-        "three times | 1, 2, 3 | each once | each, at each 512-byte boundary and 16 offsets, and again in the recovery "
-        "| `tests/test_every_cut.py` |",
+        "four times, until the trace's ring has come round, and again in each operation of the recovery | 1, 2, 3, 7 | "
+        f"{number(2 * every_cut.CI_CASES_LEAST)} distinct cuts and more: each at each 512-byte boundary and 16 seeded "
+        "offsets (old, new, erased, noise behind them) | each at every byte | `tests/test_every_cut.py` |",
         "| the power goes in any erase or program of the modelled flash chips under the trace | 2, 3, 7 | each eighth "
-        "| each, 200 seeds | `tests/test_trace.py` |",
+        "| each, 20 seeds | `tests/test_trace.py` |",
         "| the journal: write, merge, commit, cut, boot, fetch, acknowledge, fill up, settings, in any order | 1, 3 | "
         f"{number(sequences.JOURNAL_SEQUENCES)} sequences | {number(sequences.SOAK_JOURNAL_SEQUENCES)} | "
         "`tests/test_sequences.py` |",

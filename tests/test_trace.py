@@ -22,6 +22,8 @@ from walktall.trace import ENDED, NOTHING, OPEN, Trace
 from walktall_sim import flash
 from walktall_sim.clock import VirtualClock
 
+from tests.soaking import Tally
+
 BLOCKS = 128
 #: Of its rows, as layout 1's own reader told them.
 LAYOUT_1_ROWS_CRC = 2478084213
@@ -373,7 +375,7 @@ def cuts(kind: Kind, seed: int) -> Iterator[tuple[int, int, flash.Torn, int, int
 
 @DEEP
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_cut_at_any_operation_takes_no_more_than_it_may(kind: Kind, soak: bool) -> None:
+def test_a_cut_at_any_operation_takes_no_more_than_it_may(kind: Kind, soak: bool, tally: Tally) -> None:
     images: dict[tuple[int, int], tuple[bytes, dict[int, bytes], int]] = {}
     tried = 0
     for seed in range(20 if soak else 1):
@@ -403,6 +405,7 @@ def test_a_cut_at_any_operation_takes_no_more_than_it_may(kind: Kind, soak: bool
                     worn.wear(1)
             except flash.PowerCut:
                 tried += 1
+                tally(tried, tried, "cuts")
                 try:
                     check_after(worn, before, cut_at)
                 except AssertionError as fault:
@@ -420,7 +423,7 @@ def recover(worn: Worn) -> None:
 
 @DEEP
 @pytest.mark.parametrize("skew", [0, 3])
-def test_a_second_cut_while_it_recovers_loses_nothing_more(skew: int, soak: bool) -> None:
+def test_a_second_cut_while_it_recovers_loses_nothing_more(skew: int, soak: bool, tally: Tally) -> None:
     """External flash: a cut in each operation of blanking a sector, then in each operation of the boot behind it."""
     chance = random.Random(9)
     made = full("qspi", 127, skew)
@@ -458,6 +461,7 @@ def test_a_second_cut_while_it_recovers_loses_nothing_more(skew: int, soak: bool
                 break
             except flash.PowerCut:
                 tried += 1
+                tally(tried, tried, "second cuts")
             made.boot()
             there = made.believed()
             assert there.items() <= made.written.items()

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from walktall import buzz, device, journal, retrace, wire
+from walktall import buzz, journal, retrace, wearing, wire
 from walktall import records as r
 from walktall import settings as s
+from walktall.visit import Visit
 
 from tests.walking_board import Clip, Walker, Yawed
 
@@ -133,7 +134,7 @@ def test_ticks_that_wrap_change_nothing() -> None:
 @pytest.mark.parametrize("jump_ms", [-3_600_000, -1000, 11_000, 3_600_000, 1 << 27])
 def test_a_clock_that_jumps_neither_stops_the_device_nor_invents_time(jump_ms: int) -> None:
     clip = walking(30)
-    clip.device.set_clock(200_000_000)
+    Visit(clip.device, clip.port).set_clock(200_000_000)
     clip.clock._offset_ms += jump_ms  # type: ignore[attr-defined]
     before = clip.field("wear_s")
     clip.run_for(20)
@@ -255,7 +256,7 @@ def test_a_session_of_eighteen_hours_is_split() -> None:
 
 def test_a_low_battery_writes_one_last_record_and_switches_off() -> None:
     clip = walking(200)
-    clip.supply.battery_mv = device.LOW_BATTERY_MV - 10
+    clip.supply.battery_mv = wearing.LOW_BATTERY_MV - 10
     clip.run_for(60)
     assert clip.device.off
     assert clip.device.journal.count == 1
@@ -308,7 +309,7 @@ def test_two_presses_calibrate_and_three_light_buzzes_say_so() -> None:
     clip.run_until(15)
     assert clip.device.chain.calibrated
     assert clip.pulses() == pytest.approx([150, 150, 150], abs=1)
-    assert clip.device.calibration_status() == wire.CALIBRATION_NAMES.index("done")
+    assert Visit(clip.device, clip.port).calibration_status() == wire.CALIBRATION_NAMES.index("done")
 
 
 def test_a_calibration_in_motion_is_refused_with_a_pattern_of_its_own() -> None:
@@ -318,7 +319,7 @@ def test_a_calibration_in_motion_is_refused_with_a_pattern_of_its_own() -> None:
     clip.run_until(20)
     assert not clip.device.chain.calibrated
     assert clip.pulses() == pytest.approx([900], abs=1)
-    assert clip.device.calibration_status() == wire.CALIBRATION_NAMES.index("refused_moving")
+    assert Visit(clip.device, clip.port).calibration_status() == wire.CALIBRATION_NAMES.index("refused_moving")
 
 
 def test_two_more_presses_within_ten_seconds_take_it_back_without_a_commit() -> None:
@@ -535,7 +536,7 @@ def test_settings_from_the_host_hold_at_once_and_after_a_restart() -> None:
 
 def test_the_clock_from_the_host_dates_the_walk_under_way() -> None:
     clip = walking(60)
-    clip.device.set_clock(200_000_000)
+    Visit(clip.device, clip.port).set_clock(200_000_000)
     assert 200_000_000 - 62 <= clip.field("start_utc_s") <= 200_000_000 - 57
     assert clip.device.utc_s() == 200_000_000
     clip.run_for(10)
@@ -667,8 +668,8 @@ def test_a_device_with_a_dead_sensor_boots_says_so_and_works_when_it_comes(how: 
     clip.run_until(20)
     assert not clip.device.sensor_ok
     assert "imu" in clip.device.last_error
-    assert clip.led.colour in (device.LED_FAULT, device.LED_OFF)
-    assert {colour for _, colour in clip.led.changes} == {device.LED_FAULT, device.LED_OFF}
+    assert clip.led.colour in (wearing.LED_FAULT, wearing.LED_OFF)
+    assert {colour for _, colour in clip.led.changes} == {wearing.LED_FAULT, wearing.LED_OFF}
     hello = clip.hello()
     assert 18 <= clip.field("gap_s") <= 22
     assert hello["flags"] & wire.HF_SENSOR_FAULT
@@ -741,6 +742,9 @@ def test_a_motor_that_is_missing_does_not_stop_the_walk() -> None:
 )
 def test_an_exception_in_any_module_stops_the_motor_and_ends_that_turn_alone(where: str) -> None:
     clip = Clip(Walker(leans=LEAN)).calibrated()
+    clip.run_until(start_s(clip) + 20)
+    if where == "link.poll":
+        clip.port.host.open()
     clip.run_until(start_s(clip) + 45)
     while not clip.motor_on:
         clip.step()
@@ -772,10 +776,10 @@ def test_an_exception_in_any_module_stops_the_motor_and_ends_that_turn_alone(whe
 def test_ten_failed_turns_in_a_row_are_for_the_program_to_start_anew() -> None:
     clip = walking(10)
 
-    def broken(now_ms: int) -> None:
+    def broken(*args: object) -> None:
         raise ZeroDivisionError
 
-    clip.device.link.poll = broken
+    clip.device.chain.burst = broken
     with pytest.raises(ZeroDivisionError):
         clip.run_for(60)
     assert not clip.motor_on
@@ -841,5 +845,5 @@ def test_a_host_that_stops_reading_costs_nothing() -> None:
 
 def test_patterns_of_the_device_shake_the_chain() -> None:
     clip = walking(20)
-    clip.device.identify()
+    Visit(clip.device, clip.port).identify()
     assert clip.device.chain._shaken >= buzz.samples(buzz.P_IDENTIFY) + 13

@@ -14,6 +14,7 @@ from walktall import device, events, wire
 from walktall import records as r
 from walktall import settings as s
 from walktall.ticks import ticks_diff
+from walktall.visit import Visit
 from walktall_sim import chips, join, mounting, persons
 
 from tests.sim_files import real, write_csv
@@ -354,7 +355,7 @@ def test_two_presses_wake_it_and_calibrate() -> None:
     clip.press(45.0)
     clip.press(45.3)
     clip.run_until(52)
-    assert clip.device.calibration_status() == wire.CALIBRATION_NAMES.index("done")
+    assert Visit(clip.device, clip.port).calibration_status() == wire.CALIBRATION_NAMES.index("done")
     assert clip.pulses(45) == pytest.approx([150, 150, 150], abs=1)
 
 

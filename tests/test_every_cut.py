@@ -23,6 +23,7 @@ from unittest import mock
 import pytest
 from walktall import records as r
 from walktall import rows
+from walktall.visit import Visit
 from walktall_sim import board, flash
 from walktall_sim.clock import VirtualClock
 
@@ -137,7 +138,7 @@ def scenario(clip: Clip, model: Model) -> None:
         if walk == 0:
             model.hold_s.add(15)
             assert device.settings.set("hold_s", 15)
-            device.settings_changed()
+            Visit(device, clip.port).settings_changed()
         if walk == 1:
             journal = device.journal
             assert journal.acknowledge(2, journal.unacked_crc(2), device.uptime_s()) == 0
@@ -178,7 +179,7 @@ def recorded(profile: str) -> tuple[tuple[Operation, ...], bytes, bytes, tuple[b
     clip.nvm.flash._power = clip.drive.flash._power = recorder
     clip.boot()
     clip.calibrated()
-    clip.device.set_clock(UTC_S)
+    Visit(clip.device, clip.port).set_clock(UTC_S)
     first = bytearray(rows.BLOCK_BYTES)  # the ring's empty block, which the boot wrote
     assert clip.device.trace.read_into(0, 0, first) == rows.BLOCK_BYTES
     recorder.sealed.append(bytes(first[: rows.CRC_AT]))

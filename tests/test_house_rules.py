@@ -20,11 +20,13 @@ SIM = ROOT / "simulator" / "walktall_sim"
 LAYERS = (
     {"fixmath", "ticks", "events", "retained"},
     {"packing", "limits"},
-    {"slots", "frames", "rows", "settings", "tilt", "gait", "motion", "calibrate", "buttons", "supply", "coach"},
+    {"slots", "frames", "answers", "rows", "settings"}
+    | {"tilt", "gait", "motion", "calibrate", "buttons", "supply", "coach"},
     {"detector", "records", "meanings"},
     {"buzz", "session", "wire"},
     {"chain", "journal", "trace"},
     {"link", "selftest", "retrace"},
+    {"visit", "resume", "wearing"},
     {"device"},
 )
 LAYER_OF = {name: level for level, names in enumerate(LAYERS) for name in names}

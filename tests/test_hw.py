@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import adafruit_drv2605
@@ -113,6 +114,8 @@ def test_the_chargers_pin_is_low_while_it_charges() -> None:
 
 
 def test_usb_is_asked_each_time() -> None:
-    answers = [True, False]
-    power = Power(usb=lambda: answers.pop(0))
-    assert [power.usb, power.usb] == [True, False]
+    runtime = SimpleNamespace(usb_connected=True)
+    power = Power(runtime=runtime)
+    assert power.usb
+    runtime.usb_connected = False
+    assert not power.usb

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from walktall import events, retrace, rows
 from walktall import records as r
+from walktall.visit import Visit
 from walktall_sim.chips import FloatArray
 
 from tests.walking_board import Clip, Walker
@@ -80,16 +81,16 @@ def meddle(clip: Clip, seed: int) -> list[str]:
         elif kind == 2:
             chain.wrong()
         elif kind == 3:
-            device.mark()
+            chain.mark()
         elif kind == 4:
             device.settings.set("hold_s", chance.choice((5, 10, 15)))
-            device.settings_changed()
+            Visit(device, clip.port).settings_changed()
         elif kind == 5:
             chain.set_upright(0, 8190, chance.choice((0, -300, 300)), 0, 0, 0, 80)
         elif kind == 6:
             chain.set_frame(*chain.upright[:3], 0, 0, 16384)
         elif kind == 7:
-            device.identify()
+            Visit(device, clip.port).identify()
         else:
             chain.set_axis(*chain.upright[:3], 4)
         done.append(f"{clip.clock.now_us / 1e6:.2f} {kind}")
@@ -143,7 +144,7 @@ def test_what_a_coach_decides_is_decided_again(settings: dict[str, int]) -> None
     clip = Clip(Walker(leans=LEANS, sway_deg=0.2)).calibrated()
     held = clip.device.settings
     assert held.set_together([(wire_index(name), value) for name, value in settings.items()])
-    clip.device.settings_changed()
+    Visit(clip.device, clip.port).settings_changed()
     clip.run_until(290)
     clip.device.end_session(0, False, True)
     ((_, blocks),) = sessions_of(clip).items()

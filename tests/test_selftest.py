@@ -99,7 +99,7 @@ def test_a_device_tests_itself_beside_the_walk_and_tells_it_once() -> None:
     assert reply[9:] == selftest.source_digest(str(FOLDER))
     assert ask(clip, request_id) == reply  # the same request again
     assert clip.field("gap_s") == 0
-    assert clip.device._selftest is clip.device._sources is None
+    assert clip.device.visit._selftest is clip.device.visit.sources is None
     assert clip.hello()["source_digest"] == reply[9:]
     assert ask(clip, request_id + 1)[0] == wire.SELFTEST_RUNNING
 
@@ -125,7 +125,7 @@ def test_a_self_test_that_fails_in_the_middle_stops_nothing(monkeypatch: pytest.
     def broken() -> bool:
         raise MemoryError
 
-    clip.device._selftest.step = broken
+    clip.device.visit._selftest.step = broken
     clip.run_for(2)
     assert ask(clip, 2)[0] == wire.SELFTEST_FAILED
     assert clip.device.last_error == "selftest MemoryError"

@@ -211,7 +211,8 @@ class LifePort:
             life.device.poll()
             if life.port.from_device:
                 break
-            if not life.device.link.busy and not life.port.to_device:
+            link = life.device.link
+            if link is not None and not link.busy and not life.port.to_device:
                 break
         data = bytes(life.port.from_device)
         life.port.from_device.clear()
@@ -409,7 +410,7 @@ class DeviceLife:
     def check(self) -> None:
         device = self.life.device
         journal = device.journal
-        assert device.errors == 0 and device.link.faults == 0, device.last_error
+        assert device.errors == 0 and (device.link is None or device.link.faults == 0), device.last_error
         assert not device.trace.fault, "no trace is kept"
         assert not journal.formatted or journal.boot == 1
         head = journal.head

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from walktall import records as r
 from walktall import retrace
+from walktall.visit import Visit
 
 from tests.walking_board import Clip, Walker
 
@@ -33,7 +34,7 @@ def walked(seconds: float, *, profile: str = BOARDS[0], utc_s: int = UTC_S, **ho
     """A clip that was worn for so long, its clock set."""
     clip = Clip(Walker(still=((0.0, 4.0),), leans=((60.0, 80.0, 20.0),)), profile=profile, **how).calibrated()
     if utc_s:
-        clip.device.set_clock(utc_s)
+        Visit(clip.device, clip.port).set_clock(utc_s)
     clip.run_until(seconds)
     return clip
 
@@ -228,11 +229,11 @@ def test_a_drive_that_fails_in_mid_walk_is_told_and_stops_nothing() -> None:
 
 def test_a_raw_recording_runs_beside_the_walk_for_its_minutes() -> None:
     clip = walked(20)
-    assert clip.device.raw(1) == 60
+    assert Visit(clip.device, clip.port).raw(1) == 60
     clip.run_for(30)
-    assert 28 <= clip.device.raw_left_s() <= 31
+    assert 28 <= Visit(clip.device, clip.port).raw_left_s() <= 31
     clip.run_for(40)
-    assert clip.device.raw_left_s() == 0
+    assert Visit(clip.device, clip.port).raw_left_s() == 0
     trace = clip.device.trace
     samples: dict[int, Any] = {}
     seconds = 0
@@ -246,17 +247,17 @@ def test_a_raw_recording_runs_beside_the_walk_for_its_minutes() -> None:
     assert sorted(samples) == list(range(min(samples), min(samples) + 60 * 52))
     assert all(abs(one[1] - 8197) < 4000 for one in samples.values())  # gravity on the up axis, in counts
     assert seconds > 40
-    assert clip.device.raw(200) < 200 * 60  # as much as half the ring holds
-    assert clip.device.raw(0) == 0
-    assert clip.device.raw_left_s() == 0
+    assert Visit(clip.device, clip.port).raw(200) < 200 * 60  # as much as half the ring holds
+    assert Visit(clip.device, clip.port).raw(0) == 0
+    assert Visit(clip.device, clip.port).raw_left_s() == 0
 
 
 def test_a_raw_recording_ends_when_the_clip_is_switched_off_and_names_its_own_boot() -> None:
     clip = walked(20)
-    assert clip.device.raw(5) == 300
+    assert Visit(clip.device, clip.port).raw(5) == 300
     clip.run_for(10)
     clip.device._switch_off(1)
-    assert clip.device.raw_left_s() == 0
+    assert Visit(clip.device, clip.port).raw_left_s() == 0
     trace = clip.device.trace
     raw = bytearray(512)
     assert trace.read_into(trace.next_block - 1, 0, raw) == 512

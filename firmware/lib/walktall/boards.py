@@ -57,7 +57,7 @@ class Profile:
         self.banks = (BANK_NVM0, BANK_FILE)
         # Blocks of 512 bytes; how a write reaches the flash: 1 external, 2 the RP2040's own (`trace`).
         self.trace_file = TRACE_FILE
-        self.trace_blocks = 992
+        self.trace_blocks = 976
         self.trace_parts = 2
         self.usb_vid = 0
         self.usb_pid = 0

@@ -40,83 +40,31 @@ except ImportError:
 from . import buttons as b
 from . import buzz as z
 from . import events as e
-from . import frames as w
 from . import journal as j
 from . import limits as s
 from .chain import Chain
-from .link import Link
-from .packing import crc32
-from .rows import H_PENDING, H_UTC_S, H_WALK
-from .session import merge_into
 from .supply import Supply
 from .ticks import ticks_add, ticks_diff
-from .trace import OPEN, Trace
+from .trace import Trace
+from .wearing import Wearing
 
 # Of `settings`; private, so that they fold: tests/test_house_rules.py holds them to it.
-_SET_MODE = const(0)
-_SET_SNOOZE_MIN = const(16)
-_SET_HILL_DEG = const(17)
 _SET_STRENGTH_PCT = const(21)
 _SET_FORWARD_AXIS = const(22)
-_SET_COACHING = const(23)
-_SET_BOW = const(28)
-
-# Of `wire`; private, so that they fold: tests/test_house_rules.py holds them to it.
-_H_BOARD = const(6)
-_H_CHIP = const(7)
-_H_SOURCE_DIGEST = const(8)
-_H_UPTIME_S = const(10)
-_H_UTC_S = const(11)
-_H_FLAGS = const(12)
-_H_RESET_REASON = const(13)
-_H_ERRORS = const(14)
-_H_LAST_ERROR = const(15)
-_H_BATTERY_MV = const(16)
-_H_DRIVE_KIB = const(40)
-_H_DRIVE_FREE_KIB = const(41)
-_HF_CHARGING = const(2)
-_HF_USB = const(4)
-_HF_CLOCK_SET = const(8)
-_HF_SESSION_OPEN = const(16)
-_HF_WALKING = const(32)
-_HF_SENSOR_FAULT = const(1024)
-_HF_MAINTENANCE = const(4096)
-_HF_SNOOZED = const(8192)
-_SELFTEST_PASSED = const(0)
-_SELFTEST_FAILED = const(1)
-_SELFTEST_RUNNING = const(2)
 
 # Of `records`; private, so that they fold: tests/test_house_rules.py holds them to it.
-_FLAG_RESUMED = const(1)
 _FLAG_SPLIT = const(8)
-_FLAG_UNCALIBRATED = const(16)
-_FLAG_SETTINGS = const(32)
-_FLAG_RECALIBRATED = const(64)
-_FLAG_CUT = const(128)
-_FLAG_LOW_BATTERY = const(512)
 _FLAG_SENSOR = const(1024)
-_FLAG_HILL = const(2048)
-_S_GOOD_S = const(5)
-_S_FORWARD_S = const(6)
-_S_BACK_S = const(7)
-_S_SIDE_S = const(8)
-_S_GAP_S = const(14)
-_S_WALKING_S = const(18)
-_S_DISCOMFORT_MARKS = const(40)
-_S_WRONG_MARKS = const(41)
-_S_BATTERY_END_MV = const(43)
-_S_FLAGS = const(49)
 
 _SECOND_MS = const(1000)
 _TICK_MS = const(250)
-_CALIBRATION_RUNNING = const(4)  # index into `wire.CALIBRATION_NAMES`
-# A press is seen within 30 ms; while a pattern is under way it is looked at twice as often.
-_SCAN_MS = const(30)
-_SCAN_ACTIVE_MS = const(15)
 _WATCH_MS = const(25)  # a burst of the sensor may come between
 # A host's request is answered within this; busy, the link is turned at once.
 _LINK_MS = const(20)
 _LINK_BUSY_MS = const(2)
+# A computer that has gone for so long is not expected back; one that could not be let in is let in after this.
+_STAYS_S = const(10)
+_LET_IN_AGAIN_S = const(10)
 _BURST_MAX = const(24)  # drains in a turn: the FIFO holds 341 samples, a drain takes 31 or 32
 _BURST_FULL = const(24)  # a drain that brings fewer has emptied it: two ticks at the most lie in a turn on time
 _SILENT_MS = const(1000)
@@ -132,58 +80,19 @@ _GAP_PIECE = const(3120)  # 60 s
 _DOZE_SAMPLES = const(52)  # a look a second
 _WAKE_SAMPLES = const(7)  # until the gyroscope has settled (imu.wake)
 
-# Held 1 s within 15 s of a buzz: "that was wrong". Two presses within 10 s of a calibration: take it back (design).
-_WRONG_MS = const(15000)
-_TAKE_BACK_MS = const(10000)
-
 _JUMP_MS = const(60000)
 _IDLE_END_S = const(600)
 _USB_END_S = const(3)
-_POWER_ON = const(1)  # and 0, unknown: the supply was away
-_UNTIMED_IDLE_S = const(60)
-_PENDING_MAX = const(64)
-_GAP_KEPT_S = const(180)  # a session without walking, but with so long a gap, is told: the sensor failed
 _LOAD_AGAIN_S = const(60)
 
-# A cell of nominally 3.7 V has about 3 % left at 3.4 V, and flash may be written down to 2.7 V (nRF52840 PS, 1.7 V for
-# the core; BQ25101 board regulator drops out near 3.0 V): one last record is written well above.
-LOW_BATTERY_MV = const(3400)
 _BATTERY_EVERY_S = const(10)
-_BATTERY_LOW_N = const(3)
-
-# The light, as bits of colour: 1 red, 2 green, 4 blue. A board with one LED shows any of them: there the rhythm tells.
-LED_OFF = const(0)
-LED_FAULT = const(1)
-LED_CHARGING = const(2)
-LED_UNCALIBRATED = const(3)
-LED_HOST = const(4)
-LED_LOW_BATTERY = const(5)
-LED_SNOOZED = const(6)
-LED_CALIBRATING = const(7)
-# The rhythm of each: 16 eighths of a second, lowest bit first, over and over.
-RHYTHMS = (
-    0,
-    0b10101,  # three flashes
-    0x00FF,  # a second on, a second off
-    0b1001111,  # long, short
-    0x3FFF,  # on, but for a blink
-    0b101,  # two flashes
-    0b1,  # a flash
-    0x5555,  # fast
-)
-_BEAT_MS = const(125)
-_BEATS = const(16)
-
-
-# By WHO_AM_I.
-_CHIP_NAMES = {0x6A: "LSM6DS3TR-C", 0x6C: "LSM6DSOX"}
 
 
 def _no_random(n):
     return bytes(n)
 
 
-class Device:
+class Device(Wearing):
     """The clip.
 
     :param imu: as `walktall.hw.imu.Imu`
@@ -245,9 +154,6 @@ class Device:
         self._source_folder = source_folder
         self._source_digest = b""  # known when a self-test has gone over the files
         self._vector_digest = b""
-        self._sources = None
-        self._selftest = None
-        self._selftest_status = _SELFTEST_RUNNING
         self._may_restart = may_restart
         self._maintenance = maintenance
         self._drive_kib = drive_kib
@@ -282,8 +188,14 @@ class Device:
         self._gap = 0  # samples missing that the chain has not been told of
         self.trace = Trace(trace_file, trace_parts, self.chain, not maintenance)
         self.chain.rows = self.trace.rows
-        self.link = Link(port, self)
-        self._live = [0] * w.LIVE_TABLE.count
+        self._port = port
+        #: The computer's visit and its link, None while none is there.
+        self.visit = None
+        self.link = None
+        self._arriving = 0  # modules of the visit that are loaded
+        self._shut_s = 0  # until a computer is let in again, after it could not be
+        self._gone_s = 0  # since the computer has gone
+        self._bad_frames = 0
 
         self._calibrating = False
         self._calibration_state = 0
@@ -308,7 +220,7 @@ class Device:
         self._glance_ms = now_ms
         self._second_ms = ticks_add(now_ms, _SECOND_MS)
         self._scan_ms = now_ms
-        self._colour = LED_OFF
+        self._colour = 0
         self._beat = 0
         self._beat_ms = now_ms
         self._wearing = True  # the next sample opens a session: power-on is putting it on
@@ -319,7 +231,9 @@ class Device:
         self._read_clock()
         self._look_at_battery()
         self._apply_calibration()
-        self._recover(random_bytes)
+        from .resume import recover  # for this once; `code.py` lets it go
+
+        recover(self, random_bytes)
 
     # What others read.
 
@@ -390,10 +304,14 @@ class Device:
             beat = ticks_diff(self._beat_ms, now_ms)
             if beat < wait:
                 wait = beat
-        if self.link.connected:
-            pause = _LINK_BUSY_MS if self.link.busy or self._sources is not None else _LINK_MS
-            if pause < wait:
-                wait = pause
+        if self._arriving:
+            pause = _LINK_BUSY_MS
+        elif self.link is not None and self.link.connected:
+            pause = _LINK_BUSY_MS if self.link.busy or self.visit.sources is not None else _LINK_MS
+        else:
+            pause = wait
+        if pause < wait:
+            wait = pause
         return wait if wait > 0 else 0
 
     def rest(self, sleep):
@@ -421,12 +339,15 @@ class Device:
         except Exception as fault:
             self._motor_off()
             self._note("wait", fault)
-            sleep(_SCAN_MS / 1000)
+            sleep(_WATCH_MS / 1000)
 
     def _turn(self, now_ms):
         self._pass_time(now_ms)
         self._look_at_button(now_ms)
-        self.link.poll(now_ms)
+        if self.link is not None:
+            self._attend(now_ms)
+        elif self._port.connected and not self._shut_s and not self._buzz.busy:
+            self._let_in(now_ms)
         if self._buzz.busy:
             duty_u16 = self._buzz.step(now_ms)
             if not self._buzz.busy:
@@ -446,8 +367,6 @@ class Device:
             self._look_at_bow(now_ms)
         if self.chain.buzz_request:
             self._answer_buzz(now_ms)
-        if self._sources is not None and not self._buzz.busy:
-            self._step_selftest()
         if ticks_diff(now_ms, self._second_ms) >= 0:
             self._second_ms = ticks_add(self._second_ms, _SECOND_MS)
             if ticks_diff(now_ms, self._second_ms) >= 0:  # late, or the clock jumped: once is enough
@@ -488,6 +407,52 @@ class Device:
             return
         if utc_s > self._uptime_s:
             self._utc_base_s = utc_s - self._uptime_s
+
+    # A computer.
+
+    def _let_in(self, now_ms):
+        """A computer is there: load what answers it, a module a turn, for compiling one takes a good part of a second.
+
+        Without the memory for it the walk goes on, and it is tried again.
+        """
+        self._arriving += 1
+        try:
+            gc.collect()
+            if self._arriving == 1:
+                from . import frames  # noqa: F401
+            elif self._arriving == 2:
+                from . import answers  # noqa: F401
+            elif self._arriving == 3:
+                from . import link  # noqa: F401
+            else:
+                self._arriving = 0
+                from .visit import Visit
+
+                self.visit = Visit(self, self._port, self._bad_frames)
+                self.link = self.visit.link
+                self._gone_s = 0
+                self._attend(now_ms)
+        except (ImportError, MemoryError, OSError) as fault:
+            self._arriving = 0
+            self._shut_s = _LET_IN_AGAIN_S
+            self._note("link", fault)
+
+    def _attend(self, now_ms):
+        """A turn of the visit."""
+        self.link.poll(now_ms)
+        if self.visit.sources is not None and not self._buzz.busy:
+            self.visit.step_selftest()
+
+    def _each_second_of_a_visit(self):
+        """A while after the computer has gone the visit is over, and its memory free again."""
+        self._rouse()
+        link = self.link
+        self._gone_s = 0 if link.connected or self.visit.sources is not None else self._gone_s + 1
+        if self._gone_s >= _STAYS_S:
+            self.errors += link.faults
+            self._bad_frames = link.bad_frames
+            self.visit = None
+            self.link = None
 
     # Faults.
 
@@ -571,7 +536,7 @@ class Device:
         """Play what the chain asks for."""
         pattern = self.chain.buzz_request
         self.chain.buzz_request = 0
-        if self.chain.left_out and pattern != z.P_CALIBRATED and not self.link.live:
+        if self.chain.left_out and pattern != z.P_CALIBRATED and (self.link is None or not self.link.live):
             return  # nobody wears it: on the charger only what was asked for is answered
         if self._supply.same > _ALIKE_MAX:
             return  # what it was asked for by may be no posture
@@ -624,9 +589,7 @@ class Device:
 
     def _nothing_wanted(self):
         """True while nobody needs samples."""
-        return not (
-            self._calibrating or self._bowing or self._gap or self.link.connected or self._sources or self.raw_left_s()
-        )
+        return not (self._calibrating or self._bowing or self._gap or self.visit is not None or self.trace.raw_left)
 
     def _lie_down(self, now_ms):
         """Let the sensor wait for motion."""
@@ -746,8 +709,8 @@ class Device:
                 self._gap += 1
                 if self._gap >= _GAP_PIECE:
                     self._close_gap()
-        if ticked and self.link.live:
-            self._push_live()
+        if ticked and self.link is not None and self.link.live:
+            self.visit.push_live()
 
     def _record_raw(self, counts, at, n):
         """Hand on the `n` samples that the chain has just taken."""
@@ -842,176 +805,6 @@ class Device:
         if missing:
             self._missing(missing)
 
-    # Sessions.
-
-    def _kept_in(self):
-        """True while the charger or a computer keeps a session from opening."""
-        return self._power is not None and (self._power.usb or self._power.charging)
-
-    def _open_session(self, gathered_ms=0):
-        """Begin one, unless one runs or may not: with the sample that comes now, or that came so long ago."""
-        self._wearing = False
-        if self.session.open or self._kept_in():
-            return
-        self._close_gap()
-        if self.session.open:
-            return
-        journal = self.journal
-        self.chain.begin()
-        ago_s = 1 if self._uptime_ms < gathered_ms and self._uptime_s else 0
-        utc_s = self.utc_s()
-        start_s = self._uptime_s - ago_s
-        self.session.start(journal.next_seq, journal.boot, utc_s and utc_s - ago_s, start_s, self._battery_mv)
-        self._brief_coach()
-        self._note_rules()
-        if not self.chain.calibrated:
-            self.session.note_flag(_FLAG_UNCALIBRATED)
-        if self.chain.detector.hill:
-            self.session.note_flag(_FLAG_HILL)
-        if not journal.read_only:
-            self.trace.begin(journal.boot, max(journal.walks, self.trace.walk) + 1)
-
-    def _brief_coach(self):
-        """Tell the coach for how many days it has been worn, and give its coin a start of this session's own."""
-        head = self.journal.head
-        utc_s = self.utc_s()
-        if utc_s and not head[j.J_FIRST_UTC_S]:
-            head[j.J_FIRST_UTC_S] = utc_s  # written with this session's record
-        first_s = head[j.J_FIRST_UTC_S]
-        coach = self.chain.coach
-        coach.set_day((utc_s - first_s) // 86400 if first_s and utc_s > first_s else 0)
-        # The CRC, because the coin's series of neighbouring numbers resemble each other.
-        seq = self.journal.next_seq
-        coach.seed(crc32(head[j.J_DEVICE_ID] + bytes((seq & 0xFF, seq >> 8))) & 0xFFFFFF)
-
-    def _note_rules(self):
-        """The rules in force into the record, with what a beginner is given (`progressive`)."""
-        detector = self.chain.detector
-        forward = detector.forward
-        ease_cdeg = self.chain.coach.ease_cdeg
-        values = self.settings.values
-        self.session.note_rules(
-            (forward.on_cdeg + ease_cdeg) // 100,
-            (forward.off_cdeg + ease_cdeg) // 100,
-            forward.hold // e.TICKS_PER_S,
-            values[_SET_MODE],
-            values[_SET_COACHING],
-        )
-
-    def end_session(self, flag=0, cut_idle=False, force=False):
-        """End the running session and write its record; True when there is one.
-
-        :param int flag: of `records.FLAG_...`, why
-        :param bool cut_idle: leave out the time since the last walk
-        :param bool force: the power is going: the day's budget of commits does not count
-        """
-        session = self.session
-        if not session.open:
-            return False
-        self._close_gap()
-        if not session.open:
-            return True  # the gap has ended it
-        if flag:
-            session.note_flag(flag)
-        if cut_idle:
-            session.cut_idle()
-        session.note_calibration(self.chain.calibration_quality, self.chain.detector.walk_offset_cdeg)
-        self._note_rules()
-        session.finish(self.utc_s(), self._battery_mv)
-        return self._keep_record(force)
-
-    def _keep_record(self, force):
-        """Put the session that is over into trace and journal; True when it leaves a record."""
-        fields = self.session.fields
-        judged_s = fields[_S_GOOD_S] + fields[_S_FORWARD_S] + fields[_S_BACK_S] + fields[_S_SIDE_S]
-        marks = fields[_S_DISCOMFORT_MARKS] + fields[_S_WRONG_MARKS]
-        kept = fields[_S_WALKING_S] or judged_s or marks or fields[_S_GAP_S] >= _GAP_KEPT_S
-        # The trace first: what it holds and the journal does not is found again after a cut.
-        self.trace.end(self._uptime_s, self.utc_s(), kept)
-        if not kept:
-            self.journal.walks = self.trace.walk or self.journal.walks
-            return False
-        if not self.journal.append(fields, merge_into, self.trace.walk):
-            self._note("journal full or later", None)
-            return False
-        self.journal.commit(self.utc_s(), self._uptime_s, force)
-        return True
-
-    # What a cut left.
-
-    def _recover(self, random_bytes):
-        """Take up the session that a cut ended, and bring the records into the journal that waited for a commit."""
-        trace = self.trace
-        journal = self.journal
-        session = self.session
-        found = trace.load(random_bytes)
-        last = trace.checkpoint
-        if journal.head[j.J_BOOT] <= trace.boot < 65535:
-            journal.head[j.J_BOOT] = trace.boot + 1  # a boot writes nothing: the trace may know of more of them
-        if not journal.read_only:
-            if self._load_state == j.FORMATTED and trace.walk:
-                # What the lost journal held is not known: what had ended may long be with the host.
-                journal.walks = trace.walk - 1 if found == OPEN else trace.walk
-            self._bring_in(trace.pending)
-            if found == OPEN and trace.read_checkpoint(last) and trace.head_u16(H_WALK) > journal.walks:
-                self._take_up()
-                return
-        session.forget()
-
-    def _bring_in(self, number):
-        """Records of walks that ended in block `number` - 1 and before, oldest first."""
-        trace = self.trace
-        ends = []  # type: list[int]
-        while number and len(ends) < _PENDING_MAX:
-            if not trace.read_checkpoint(number - 1) or not trace.kept():
-                break
-            if trace.head_u16(H_WALK) <= self.journal.walks:
-                break
-            ends.append(number - 1)
-            number = trace.head_u32(H_PENDING)
-        while ends:
-            if trace.read_checkpoint(ends.pop()):
-                self.journal.append(self.session.fields, merge_into, trace.head_u16(H_WALK))
-        self.journal.commit(self.utc_s(), self._uptime_s)
-
-    def _take_up(self):
-        """The session of the checkpoint just read goes on, or, if that was long ago, is closed and recorded."""
-        session = self.session
-        trace = self.trace
-        fields = session.fields
-        walk = trace.head_u16(H_WALK)
-        then_s = trace.head_u32(H_UTC_S)
-        now_s = self.utc_s()
-        gap_s = 0
-        if then_s and now_s:
-            gap_s = now_s - then_s - trace.seconds
-            goes_on = 0 <= gap_s <= _IDLE_END_S
-        elif self._reset_reason > _POWER_ON:
-            goes_on = True  # a reset of its own: it was a moment ago
-        else:
-            # Nobody knows how long it was without power. Who walked just before most likely walks on; but who switches
-            # it off at its battery after each walk must not have all of them in one record.
-            goes_on = session.idle_s < _UNTIMED_IDLE_S and not fields[_S_FLAGS] & _FLAG_RESUMED
-        if goes_on and not self._kept_in():
-            session.take_up()
-            for _ in range(gap_s):
-                session.second(e.CLASS_GAP, 0, 0, 0, 0, 0)
-            self._wearing = False
-            self.chain.begin()
-            self._brief_coach()
-            trace.begin(self.journal.boot, walk, True)
-            return
-        session.note_flag(_FLAG_CUT)
-        session.finish(0, fields[_S_BATTERY_END_MV])
-        trace.begin(self.journal.boot, walk, True)
-        self._keep_record(False)
-        session.forget()
-
-    def write_nothing(self):
-        """From now on nothing is written to flash: the program crashes again and again."""
-        self.journal.read_only = True
-        self.trace.write_nothing()
-
     # Once a second.
 
     def _each_worn_second(self):
@@ -1030,15 +823,13 @@ class Device:
 
     def _each_second(self, now_ms):
         self._second_n += 1
-        # Over for good: 74 h later the difference of two readings of the clock would turn round.
-        if self._may_take_back and not self._bowing and ticks_diff(now_ms, self._calibrated_ms) >= _TAKE_BACK_MS:
-            self._may_take_back = False
-        if self._buzzed and ticks_diff(now_ms, self._buzzed_ms) >= _WRONG_MS:
-            self._buzzed = False
+        self._let_expire(now_ms)
         if self._usb_s >= _USB_END_S:
             self.end_session(0, True)
-        if self.link.connected:
-            self._rouse()
+        if self._shut_s:
+            self._shut_s -= 1
+        if self.visit is not None:
+            self._each_second_of_a_visit()
         self._usb_s = self._usb_s + 1 if self._power is not None and self._power.usb else 0
         kept_in = self._kept_in()
         self.chain.left_out = e.CLASS_CHARGING if kept_in else 0
@@ -1087,465 +878,9 @@ class Device:
         except (OSError, RuntimeError, ValueError) as fault:
             self._sensor_failed(now_ms, fault)
 
-    def _look_at_battery(self):
-        if self._power is None:
-            return
-        battery_mv = self._power.battery_mv
-        self._battery_mv = battery_mv
-        if not battery_mv or battery_mv >= LOW_BATTERY_MV or self._power.usb or self._power.charging:
-            self._battery_low = 0
-            return
-        self._battery_low += 1
-        if self._battery_low >= _BATTERY_LOW_N and not self.off:
-            # One last record, then nothing is written any more: the device is off until it is charged or pressed.
-            if not self.end_session(_FLAG_LOW_BATTERY, False, True):
-                self.journal.commit(self.utc_s(), self._uptime_s, True)
-            self._note("battery low", None)
-            self._switch_off(z.P_LOW_BATTERY)
-
-    def _show(self, kept_in):
-        if self._led is None:
-            return
-        colour = LED_OFF
-        if self.off:
-            colour = LED_CHARGING if kept_in else LED_OFF
-        elif not self._sensor_ok or self.journal.store_fault:
-            colour = LED_FAULT
-        elif self._calibrating or self._bowing:
-            colour = LED_CALIBRATING
-        elif self.link.connected:
-            colour = LED_HOST
-        elif kept_in:
-            colour = LED_CHARGING
-        elif self._battery_low:
-            colour = LED_LOW_BATTERY
-        elif not self.chain.calibrated:
-            colour = LED_UNCALIBRATED
-        elif self.chain.detector.snoozed:
-            colour = LED_SNOOZED
-        if colour != self._colour:
-            self._colour = colour
-            self._beat = 0
-            self._beat_ms = self._now_ms
-            self._led.set(LED_OFF)
-
-    def _blink(self, now_ms):
-        """Show this beat of the rhythm, and wait for the next one that differs."""
-        rhythm = RHYTHMS[self._colour]
-        on = rhythm >> self._beat & 1
-        self._led.set(self._colour if on else LED_OFF)
-        n = 1
-        while n < _BEATS and rhythm >> (self._beat + n) % _BEATS & 1 == on:
-            n += 1
-        self._beat = (self._beat + n) % _BEATS
-        self._beat_ms = ticks_add(now_ms, n * _BEAT_MS)
-
-    # On and off.
-
-    def _switch_off(self, pattern):
-        self.off = True
-        self._calibrating = False
-        self._leave_bow()
-        self._motor_off()
-        self._start_pattern(pattern)
-        self.trace.stop_raw()
-        self._sensor_ok = False
-        self._dozing = 0
-        try:
-            self._imu.switch_off()
-        except (OSError, RuntimeError, ValueError) as fault:
-            self._note("imu", fault)
-
-    def _switch_on(self):
-        self.off = False
-        self._sensor_met = False
-        self._wearing = True
-        self._battery_low = 0
-        self._retry_ms = _RETRY_MS
-        self._due_ms = self._now_ms
-        # A new wearing: what was known of motion is stale, the upright stays.
-        self._gap = 0
-        self._owed = self.chain.n_samples
-        self.chain.tilt.restart()
-        self.chain.gait.restart()
-        self.chain.detector.restart()
-        self._play(z.P_SNOOZE)
-
-    # Button.
-
-    def _look_at_button(self, now_ms):
-        if self._button is None or ticks_diff(now_ms, self._scan_ms) < 0:
-            return
-        code = self._buttons.step(now_ms, self._button.pressed)
-        self._scan_ms = ticks_add(now_ms, _SCAN_ACTIVE_MS if self._buttons.active else _SCAN_MS)
-        if code == b.NONE:
-            return
-        if self.off:
-            if code != b.HOLD_3S:
-                self._switch_on()
-        elif code == b.SINGLE:
-            self._snooze()
-        elif code == b.DOUBLE:
-            if self._may_take_back and ticks_diff(now_ms, self._calibrated_ms) < _TAKE_BACK_MS:
-                self._take_back()
-            elif not self._calibrating:
-                self.begin_calibration()
-        elif code == b.TRIPLE:
-            self.mark()
-            self._play(z.P_RECOVERED)
-        elif code == b.QUAD:
-            self._hill()
-        elif code == b.HOLD_1S:
-            if self._buzzed and ticks_diff(now_ms, self._buzzed_ms) < _WRONG_MS:
-                self._buzzed = False
-                self._motor_off()
-                self.chain.wrong()
-                self._play(z.P_RECOVERED)
-        elif code == b.HOLD_3S:
-            if not self.end_session(0, False, True):
-                self.journal.commit(self.utc_s(), self._uptime_s, True)
-            self._switch_off(z.P_OFF)
-
-    def _snooze(self):
-        if self.chain.detector.snoozed:
-            self.chain.snooze(0)
-        else:
-            self.chain.snooze(self.settings.values[_SET_SNOOZE_MIN])
-        self._motor_off()
-        self._play(z.P_SNOOZE)
-
-    def _hill(self):
-        """Begin hill mode, or end it."""
-        if self.chain.detector.hill:
-            self.chain.hill(False)
-        else:
-            self.chain.hill()
-            if self.session.open:
-                self.session.note_flag(_FLAG_HILL)
-        self._motor_off()
-        self._play(z.P_HILL)
-
-    # Calibration.
-
-    def _apply_calibration(self):
-        """Hand the journal's upright to the chain."""
-        if not self.journal.calibrated:
-            return
-        c = self.journal.calibration
-        self.chain.set_upright(
-            c[j.CAL_UP],
-            c[j.CAL_UP + 1],
-            c[j.CAL_UP + 2],
-            c[j.CAL_BIAS],
-            c[j.CAL_BIAS + 1],
-            c[j.CAL_BIAS + 2],
-            c[j.CAL_QUALITY],
-        )
-        self._apply_forward()
-
-    def _apply_forward(self):
-        """Let what a bow has found be forward; False, with nothing changed, where it lies too near to up."""
-        c = self.journal.calibration
-        if not (c[j.CAL_FORWARD] or c[j.CAL_FORWARD + 1] or c[j.CAL_FORWARD + 2]):
-            return True
-        return self.chain.set_frame(
-            c[j.CAL_UP],
-            c[j.CAL_UP + 1],
-            c[j.CAL_UP + 2],
-            c[j.CAL_FORWARD],
-            c[j.CAL_FORWARD + 1],
-            c[j.CAL_FORWARD + 2],
-        )
-
-    def _forget_forward(self):
-        """The setting `forward_axis` holds again."""
-        for index in range(3):
-            self.journal.calibration[j.CAL_FORWARD + index] = 0
-
-    def _look_at_calibration(self, now_ms):
-        result = self.chain.calibration_result
-        if not result:
-            return
-        self.chain.calibration_result = 0
-        self._calibrating = False
-        self._calibration_state = result
-        if result != 1:
-            self._play(z.P_REFUSED)
-            return
-        c = self.journal.calibration
-        for index in range(len(c)):
-            self._before[index] = c[index]
-        self._before_unsaved = self.journal.unsaved & j.WHY_CALIBRATION
-        self._may_take_back = True
-        self._calibrated_ms = now_ms
-        upright = self.chain.upright
-        for index in range(6):  # CAL_UP and CAL_BIAS lie one behind the other
-            c[j.CAL_UP + index] = upright[index]
-        c[j.CAL_QUALITY] = self.chain.calibration_quality or 1  # 0 says that there is none
-        c[j.CAL_TAKEN_UTC_S] = self.utc_s()
-        if self.settings.values[_SET_BOW]:
-            # The new bow decides; until it comes, or when it does not, the setting holds.
-            self._forget_forward()
-            self._bowing = True
-            self.chain.bowed = 0
-            self.chain.begin_bow()
-        elif not self._apply_forward():
-            self._forget_forward()
-        if self.session.open:
-            self.session.note_flag(_FLAG_RECALIBRATED)
-        # Settles in the journal; whatever is taken back meanwhile costs no commit.
-        self.journal.touch(j.WHY_CALIBRATION, self._uptime_s + _TAKE_BACK_MS // 1000)
-        self._play(z.P_CALIBRATED)
-
-    def _look_at_bow(self, now_ms):
-        """Keep the forward axis that a bow has found; one that did not come is told as a refusal."""
-        chain = self.chain
-        if chain.bowed:
-            self._bowing = False
-            chain.bowed = 0
-            c = self.journal.calibration
-            c[j.CAL_FORWARD] = chain.bow.fx
-            c[j.CAL_FORWARD + 1] = chain.bow.fy
-            c[j.CAL_FORWARD + 2] = chain.bow.fz
-            # One commit for the calibration and its bow, when both can no longer be taken back.
-            self._calibrated_ms = now_ms
-            self.journal.touch(j.WHY_CALIBRATION, self._uptime_s + _TAKE_BACK_MS // 1000)
-        elif not chain.bow.left:
-            self._bowing = False
-            self._play(z.P_REFUSED)
-
-    def _take_back(self):
-        self._may_take_back = False
-        self._leave_bow()
-        c = self.journal.calibration
-        for index in range(len(c)):
-            c[index] = self._before[index]
-        if self.journal.unsaved & j.WHY_CALIBRATION and not self._before_unsaved:
-            # The one taken back was never written: what stands in the flash is right again.
-            self.journal.unsaved &= ~j.WHY_CALIBRATION
-        else:
-            self.journal.touch(j.WHY_CALIBRATION, self._uptime_s)
-        if self.journal.calibrated:
-            self._apply_calibration()
-        else:
-            self.chain.forget_upright()
-        self._play(z.P_SNOOZE)
-
-    def _leave_bow(self):
-        self._bowing = False
-        self.chain.bow.left = 0
-        self.chain.bowed = 0
-
     # The journal.
 
     def _load(self):
         self._load_state = self.journal.load()
         if self._load_state == j.UNREADABLE:
             self._note("journal unreadable", None)
-
-    # What the link asks (walktall.link says what each is).
-
-    def hello_into(self, values):
-        """Fill HELLO's values; a host has come, so the walk is over."""
-        self.end_session(0, True)
-        flags = 0
-        if self._power is not None:
-            if self._power.charging:
-                flags |= _HF_CHARGING
-            if self._power.usb:
-                flags |= _HF_USB
-        if self._utc_base_s:
-            flags |= _HF_CLOCK_SET
-        if self.session.open:
-            flags |= _HF_SESSION_OPEN
-        if self.chain.gait.walking:
-            flags |= _HF_WALKING
-        if self.chain.detector.snoozed:
-            flags |= _HF_SNOOZED
-        if not self._sensor_ok and not self.off:
-            flags |= _HF_SENSOR_FAULT
-        if self._maintenance:
-            flags |= _HF_MAINTENANCE
-        values[_H_FLAGS] = flags
-        values[_H_BOARD] = self._board_name
-        values[_H_CHIP] = self._chip_name or _CHIP_NAMES.get(self._imu.who_am_i, "")
-        values[_H_SOURCE_DIGEST] = self._source_digest
-        values[_H_UPTIME_S] = self._uptime_s
-        values[_H_UTC_S] = self.utc_s()
-        values[_H_RESET_REASON] = self._reset_reason
-        values[_H_ERRORS] = self.errors + self.link.faults
-        values[_H_LAST_ERROR] = self.last_error
-        values[_H_BATTERY_MV] = self._battery_mv
-        values[_H_DRIVE_KIB] = self._drive_kib[0]
-        values[_H_DRIVE_FREE_KIB] = self._drive_kib[1]
-
-    def set_clock(self, utc_s):
-        """Set the clock; a session that began undated is dated."""
-        if utc_s <= self._uptime_s:  # before this boot: no clock says that
-            return
-        self._utc_base_s = utc_s - self._uptime_s
-        if self.session.open:
-            self.session.note_utc(utc_s)
-        if self._rtc is not None:
-            try:
-                self._rtc.utc_s = utc_s
-            except (OSError, ValueError, RuntimeError, OverflowError) as fault:
-                self._note("rtc", fault)
-
-    def settings_changed(self):
-        """Take over the journal's settings, and let them be written."""
-        self.chain.configure(self.settings)
-        self.trace.cut(self._uptime_s, self.utc_s())
-        self._rouse()
-        axis = self.settings.values[_SET_FORWARD_AXIS]
-        if axis != self._forward_axis:
-            # Somebody has said which way is forward: that counts for more than an earlier bow.
-            self._forward_axis = axis
-            self._forget_forward()
-            c = self.journal.calibration
-            if self.journal.calibrated and not self.chain.set_axis(c[j.CAL_UP], c[j.CAL_UP + 1], c[j.CAL_UP + 2], axis):
-                self._note("forward_axis is up", None)
-        self.journal.touch(j.WHY_SETTINGS, self._uptime_s)
-        if self.session.open:
-            self.session.note_flag(_FLAG_SETTINGS)
-
-    def identify(self):
-        """Buzz to be found."""
-        self._play(z.P_IDENTIFY)
-
-    def begin_calibration(self):
-        """True when the next seconds will be taken as upright."""
-        if self.off or not self._sensor_ok:
-            self._play(z.P_REFUSED)
-            return False
-        self._calibrating = True
-        self._rouse()
-        self._leave_bow()
-        self._calibration_state = _CALIBRATION_RUNNING
-        self.chain.begin_calibration()
-        return True
-
-    def cancel_calibration(self):
-        """Give up a calibration that has begun."""
-        if self._calibrating:
-            self._calibrating = False
-            self._calibration_state = 0
-            self.chain.cancel_calibration()
-
-    def calibration_status(self):
-        """Index into `wire.CALIBRATION_NAMES`."""
-        return self._calibration_state
-
-    def selftest_into(self, buf):
-        """SELFTEST_RUNNING, having begun when nothing ran; once it is over PASSED or FAILED, with 8 bytes of vector
-        digest and 8 of source digest in `buf`. What is told is forgotten: asked again, it runs again."""
-        if self._sources is None and self._selftest_status == _SELFTEST_RUNNING:
-            # Not imported before: it and what it runs on take some KiB of heap, which it gives back.
-            gc.collect()
-            from .selftest import SelfTest, SourceDigest
-
-            self._selftest = SelfTest()
-            self._sources = SourceDigest(self._source_folder)
-        status = self._selftest_status
-        if status == _SELFTEST_RUNNING:
-            return status
-        self._selftest_status = _SELFTEST_RUNNING
-        for index in range(8):
-            buf[index] = self._vector_digest[index] if self._vector_digest else 0
-            buf[8 + index] = self._source_digest[index] if self._source_digest else 0
-        return status
-
-    def _step_selftest(self):
-        """A quarter second of the vector, or a KiB of the files; the walk goes on meanwhile."""
-        test = self._selftest
-        sources = self._sources
-        try:
-            if not test.step() or not sources.step():
-                return
-            self._vector_digest = test.vector_digest
-            self._source_digest = sources.digest
-            passed = test.passed and self._sensor_ok
-        except Exception as fault:
-            sources.close()
-            self._note("selftest", fault)
-            passed = False
-        self._selftest_status = _SELFTEST_PASSED if passed else _SELFTEST_FAILED
-        self._selftest = None
-        self._sources = None
-        gc.collect()
-
-    def live(self, on):
-        """Nothing to do: `link.live` is looked at with each tick."""
-
-    def _push_live(self):
-        detector = self.chain.detector
-        gait = self.chain.gait
-        values = self._live
-        values[0] = self.chain.n_samples
-        values[1] = detector.pitch_cdeg
-        values[2] = detector.roll_cdeg
-        values[3] = gait.cadence_spm
-        values[4] = 1 if gait.walking else 0
-        values[5] = detector.second_class
-        forward = detector.forward
-        fault = e.FORWARD if forward.active else 0
-        if detector.back.active:
-            fault |= e.BACK
-        if detector.side.active:
-            fault |= e.SIDE
-        values[6] = fault
-        values[7] = detector.label
-        values[8] = forward.timer
-        values[9] = gait.steps
-        # As the detector has them: a beginner's limit and hill mode's are wider.
-        extra = self.chain.coach.ease_cdeg
-        if detector.hill:
-            extra += self.chain.settings.values[_SET_HILL_DEG] * 100
-        values[10] = forward.on_cdeg + extra
-        values[11] = forward.off_cdeg + extra
-        values[12] = 1 if self._buzz.busy else 0
-        values[14] = forward.hold + forward.margin
-        values[15] = detector.back.timer
-        values[16] = detector.back.on_cdeg
-        values[17] = detector.side.on_cdeg
-        buzzes = 0
-        if forward.active and not forward.withheld:
-            buzzes = forward.buzzed
-        if detector.back.active and not detector.back.withheld:
-            buzzes += detector.back.buzzed
-        if detector.side.active and not detector.side.withheld:
-            buzzes += detector.side.buzzed
-        values[18] = buzzes
-        values[19] = self._battery_mv
-        self.link.push_live(values)
-
-    def wipe(self):
-        """The walker has given up all records: with them goes the session that runs, and the trace."""
-        if self.session.open:
-            self.session.forget()
-            self._wearing = True
-        self.trace.wipe()
-
-    def raw(self, minutes):
-        """Record counts as they are for so many minutes, 0: no longer; seconds it will be, -1 where it cannot be."""
-        if not minutes:
-            self.trace.stop_raw()
-            return 0
-        if self.off or not self._sensor_ok:
-            return -1
-        n = self.trace.record_raw(minutes * 60 * e.SAMPLE_HZ, self.journal.boot)
-        return n // e.SAMPLE_HZ if n else -1
-
-    def raw_left_s(self):
-        """Seconds of a raw recording left, 0: none runs."""
-        return (self.trace.raw_left + e.SAMPLE_HZ - 1) // e.SAMPLE_HZ
-
-    def mark(self):
-        """A mark of discomfort."""
-        self.chain.mark()
-
-    def maintenance(self):
-        """True when `code.py` will restart: the drive goes to the computer, or comes back in a maintenance boot."""
-        if self._may_restart:
-            self.restart_wanted = True
-        return self._may_restart

@@ -58,7 +58,8 @@ device = Device(
     random_bytes=some_bytes,
     trace_file=File(512),
 )
-device.poll()
+while device.link is None:
+    device.poll()
 fed = [0]
 
 

@@ -13,16 +13,20 @@ class Power:
     :param int divider_den: see above
     :param int reference_mv: the pin's full scale
     :param charging_pin: digital input that is low while the cell is charged, or None
-    :param usb: function that says whether a computer is there, as ``lambda: supervisor.runtime.usb_connected``, or None
+    :param runtime: ``supervisor.runtime``, whose ``usb_connected`` says whether a computer is there, or None
+    :param enable: the output that holds the divider's enable pin low, or None; kept, that it goes on doing so
     """
 
-    def __init__(self, adc=None, divider_num=1, divider_den=1, reference_mv=3300, charging_pin=None, usb=None):
+    def __init__(
+        self, adc=None, divider_num=1, divider_den=1, reference_mv=3300, charging_pin=None, runtime=None, enable=None
+    ):
         self._adc = adc
         self._num = divider_num
         self._den = divider_den
         self._reference_mv = reference_mv
         self._charging_pin = charging_pin
-        self._usb = usb
+        self._runtime = runtime
+        self._enable = enable
 
     @property
     def battery_mv(self):
@@ -47,4 +51,4 @@ class Power:
     @property
     def usb(self):
         """Whether a computer is there; False where it cannot be seen."""
-        return self._usb is not None and bool(self._usb())
+        return self._runtime is not None and bool(self._runtime.usb_connected)

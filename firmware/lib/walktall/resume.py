@@ -1,0 +1,106 @@
+"""What a cut left: taken up, or closed, when the device starts.
+
+Imported by `device` for its start alone; `code.py` lets it go again.
+"""
+
+try:
+    from micropython import const
+except ImportError:
+
+    def const(value):
+        """The value itself: CPython folds nothing."""
+        return value
+
+
+from .journal import FORMATTED
+from .rows import H_PENDING, H_UTC_S, H_WALK
+from .session import merge_into
+from .trace import OPEN
+
+# Of `records`; private, so that they fold: tests/test_house_rules.py holds them to it.
+_FLAG_RESUMED = const(1)
+_FLAG_CUT = const(128)
+_S_BATTERY_END_MV = const(43)
+_S_FLAGS = const(49)
+
+# Of `journal`; private, so that they fold: tests/test_house_rules.py holds them to it.
+_J_BOOT = const(6)
+
+# Of `events`; private, so that they fold: tests/test_house_rules.py holds them to it.
+_CLASS_GAP = const(10)
+
+_PENDING_MAX = const(64)
+_IDLE_END_S = const(600)  # as a session ends by itself
+_POWER_ON = const(1)  # and 0, unknown: the supply was away
+_UNTIMED_IDLE_S = const(60)
+
+
+def recover(device, random_bytes):
+    """Take up the session that a cut ended, and bring the records into the journal that waited for a commit."""
+    trace = device.trace
+    journal = device.journal
+    session = device.session
+    found = trace.load(random_bytes)
+    last = trace.checkpoint
+    if journal.head[_J_BOOT] <= trace.boot < 65535:
+        journal.head[_J_BOOT] = trace.boot + 1  # a boot writes nothing: the trace may know of more of them
+    if not journal.read_only:
+        if device._load_state == FORMATTED and trace.walk:
+            # What the lost journal held is not known: what had ended may long be with the host.
+            journal.walks = trace.walk - 1 if found == OPEN else trace.walk
+        _bring_in(device, trace.pending)
+        if found == OPEN and trace.read_checkpoint(last) and trace.head_u16(H_WALK) > journal.walks:
+            _take_up(device)
+            return
+    session.forget()
+
+
+def _bring_in(device, number):
+    """Records of walks that ended in block `number` - 1 and before, oldest first."""
+    trace = device.trace
+    ends = []  # type: list[int]
+    while number and len(ends) < _PENDING_MAX:
+        if not trace.read_checkpoint(number - 1) or not trace.kept():
+            break
+        if trace.head_u16(H_WALK) <= device.journal.walks:
+            break
+        ends.append(number - 1)
+        number = trace.head_u32(H_PENDING)
+    while ends:
+        if trace.read_checkpoint(ends.pop()):
+            device.journal.append(device.session.fields, merge_into, trace.head_u16(H_WALK))
+    device.journal.commit(device.utc_s(), device._uptime_s)
+
+
+def _take_up(device):
+    """The session of the checkpoint just read goes on, or, if that was long ago, is closed and recorded."""
+    session = device.session
+    trace = device.trace
+    fields = session.fields
+    walk = trace.head_u16(H_WALK)
+    then_s = trace.head_u32(H_UTC_S)
+    now_s = device.utc_s()
+    gap_s = 0
+    if then_s and now_s:
+        gap_s = now_s - then_s - trace.seconds
+        goes_on = 0 <= gap_s <= _IDLE_END_S
+    elif device._reset_reason > _POWER_ON:
+        goes_on = True  # a reset of its own: it was a moment ago
+    else:
+        # Nobody knows how long it was without power. Who walked just before most likely walks on; but who switches
+        # it off at its battery after each walk must not have all of them in one record.
+        goes_on = session.idle_s < _UNTIMED_IDLE_S and not fields[_S_FLAGS] & _FLAG_RESUMED
+    if goes_on and not device._kept_in():
+        session.take_up()
+        for _ in range(gap_s):
+            session.second(_CLASS_GAP, 0, 0, 0, 0, 0)
+        device._wearing = False
+        device.chain.begin()
+        device._brief_coach()
+        trace.begin(device.journal.boot, walk, True)
+        return
+    session.note_flag(_FLAG_CUT)
+    session.finish(0, fields[_S_BATTERY_END_MV])
+    trace.begin(device.journal.boot, walk, True)
+    device._keep_record(False)
+    session.forget()

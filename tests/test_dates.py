@@ -7,6 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from walktall import journal as j
 from walktall import records as r
 from walktall_host import report as reports
 from walktall_host.cli import main
@@ -182,3 +183,43 @@ def test_the_drift_over_all_meetings_is_in_the_store(tmp_path: Path) -> None:
         rows = store._db.execute("SELECT met_utc_s, clip_utc_s, set_at_utc_s FROM meeting").fetchall()
     assert rows[0][1] == 0
     assert [(clip - met, met - at) for met, clip, at in rows[1:]] == [(2, DAY_S), (4, DAY_S)]
+
+
+def test_a_reset_before_the_clip_wrote_down_when_it_was_set_makes_no_drift_up(tmp_path: Path) -> None:
+    """Its clock survives the reset, and is 4 s fast after two days; the clip says that it was set four days ago."""
+    path = tmp_path / "s.sqlite3"
+    desk = Desk()
+    fetch(DirectPort(desk), path, UTC_S)
+    desk.record(300)  # with this commit the first setting is kept
+    desk.handler.clock_s = UTC_S + 2 * DAY_S
+    fetch(DirectPort(desk), path, UTC_S + 2 * DAY_S)
+    desk = Desk(desk.banks)  # the reset; what was acknowledged was not written either
+    assert desk.journal.head[j.J_CLOCK_SET_UTC_S] == UTC_S
+    desk.handler.clock_s = UTC_S + 4 * DAY_S + 4
+    clock = fetch(DirectPort(desk), path, UTC_S + 4 * DAY_S).clock
+    assert clock is not None and (clock.off_s, clock.over_s) == (4, 2 * DAY_S)
+    assert clock.seconds_a_day == pytest.approx(2.0)
+    # Another computer cannot know, and tells what the clip says.
+    desk = Desk(desk.banks)
+    desk.handler.clock_s = UTC_S + 4 * DAY_S + 4
+    other = fetch(DirectPort(desk), tmp_path / "other.sqlite3", UTC_S + 4 * DAY_S).clock
+    assert other is not None and other.over_s == 4 * DAY_S
+
+
+def test_a_loss_of_power_takes_the_clock_and_invents_neither_date_nor_drift(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite3"
+    desk = Desk()
+    fetch(DirectPort(desk), path, UTC_S)
+    desk.record(300, utc_s=UTC_S + 100)
+    desk = Desk(desk.banks)  # without a clock from here on
+    seq = desk.journal.append(walk(400, 0, desk.journal.boot), None)
+    desk.journal.commit(0, 500, True)
+    clock = fetch(DirectPort(desk), path, UTC_S + 4 * DAY_S).clock
+    assert clock is not None and not clock.was_set and clock.seconds_a_day is None
+    with Store(path) as store:
+        dated = {session["seq"]: begin_of(session) for session in store.sessions()}
+    assert dated[1].source == "clock" and dated[1].utc_s == UTC_S + 100
+    # Derived by the uptime of the very boot, or undated: never a date of the earlier boot's clock.
+    assert dated[seq].source in ("derived", "undated") and (
+        not dated[seq].utc_s or dated[seq].utc_s > UTC_S + 3 * DAY_S
+    )

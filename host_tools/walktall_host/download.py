@@ -101,6 +101,11 @@ def download(
     result.clock = _set_clock(client, now_s, result)
     if result.clock is not None:
         clock = result.clock
+        # The clip writes down when it was set with its next commit. A reset before that leaves its clock as it is, and
+        # forgets when that was set: then we know better.
+        own_s = store.last_meeting_utc_s(journal)
+        if clock.over_s and 0 < own_s <= met_utc_s:
+            clock.over_s = min(clock.over_s, met_utc_s - own_s)
         clip_utc_s = met_utc_s + clock.off_s if clock.was_set else 0
         store.note_meeting(journal, hello, met_utc_s, clip_utc_s, met_utc_s - clock.over_s if clock.over_s else 0)
     for _ in range(_ROUNDS):

@@ -451,6 +451,15 @@ class Store:
                 ),
             )
 
+    def last_meeting_utc_s(self, journal_key: int) -> int:
+        """When this store last set the clock of the clip that this journal is of, 0 = never."""
+        query = (
+            "SELECT max(met_utc_s) FROM meeting JOIN journal USING (journal_key) "
+            "WHERE device_key = (SELECT device_key FROM journal WHERE journal_key = ?)"
+        )
+        with self._errors():
+            return int(self._db.execute(query, (journal_key,)).fetchone()[0] or 0)
+
     def meetings(self) -> dict[tuple[bytes, bytes], list[Meeting]]:
         """By (device id, journal id), every moment at which both clocks were read, oldest first."""
         query = (

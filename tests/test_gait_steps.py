@@ -33,17 +33,19 @@ class Walker:
         self._tilt = Tilt()
         self._chance = chance
         self._n = 0
+        self._tilt.seed(0, 8192, 0)
 
     def feel(self, up_mg: float, noise_mg: float = 4.0) -> None:
         """One sample of vertical acceleration, gravity along +y as if it were known."""
         y = round((up_mg + self._chance.gauss(0, noise_mg)) * 8.192)
         x = round(self._chance.gauss(0, noise_mg + abs(up_mg) / 8) * 8.192)
         z = round(self._chance.gauss(0, noise_mg + abs(up_mg) / 8) * 8.192)
-        self._tilt.seed(0, 8192, 0)
+        # As if it were known.
+        self._tilt.gx, self._tilt.gy, self._tilt.gz = 0, 1 << 20, 0
         take(self._tilt, self.gait, array("h", (0, 0, 0, x, 8192 + y, z)), 0, 1, 1)
         self._n += 1
         if self._n % 13 == 0:
-            self.gait.tick()
+            self.gait.tick(self._tilt)
             self.cadences.append(self.gait.cadence_spm)
 
     def stand(self, seconds: float) -> None:
@@ -167,7 +169,7 @@ def _gait_of(trial: Trial) -> tuple[Gait, list[int]]:
         take(tilt, gait, array("h", (wx, wy, wz, ax, ay, az)), 0, 1, 1)
         if k % 13 == 12:
             tilt.drop_tick()
-            gait.tick()
+            gait.tick(tilt)
             if gait.cadence_spm:
                 cadences.append(gait.cadence_spm)
     return gait, cadences

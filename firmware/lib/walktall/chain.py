@@ -146,14 +146,17 @@ class Chain:
         if n > left:
             n = left
         if self._shaken:
-            n = take(self.tilt, self.gait, counts, at, n if n < self._shaken else self._shaken, 0)
+            if n > self._shaken:
+                n = self._shaken
+            take(self.tilt, self.gait, counts, at, n, 0)
             self._shaken -= n
             self._tick_shaken = 1
         elif self.calibrator.state:
-            n = take(self.tilt, self.gait, counts, at, 1, 1)
+            n = 1
+            take(self.tilt, self.gait, counts, at, 1, 1)
             self._calibrate(counts[at + 3], counts[at + 4], counts[at + 5], counts[at], counts[at + 1], counts[at + 2])
         else:
-            n = take(self.tilt, self.gait, counts, at, n, 1)
+            take(self.tilt, self.gait, counts, at, n, 1)
         self.n_samples += n
         if n < left:
             self._in_tick += n
@@ -201,7 +204,7 @@ class Chain:
         tilt = self.tilt
         gait = self.gait
         detector = self.detector
-        gait.tick()
+        gait.tick(tilt)
         if self.bow.left:
             self._bow()
         detector.look(tilt)
@@ -401,7 +404,7 @@ class Chain:
         self._put(e.GAP, 0, 0, n_samples)
         self.n_samples += n_samples
         left = self._in_tick + n_samples
-        self.tilt.drop_tick()
+        self.tilt.drop_group()
         if n_samples >= _LONG_GAP:
             self.tilt.restart()
             if n_samples < _LOST_GAP:
@@ -409,7 +412,7 @@ class Chain:
             else:
                 self.gait.restart()
         elif n_samples >= _SHORT_GAP:
-            self.tilt.loosen(5)
+            self.tilt.loosen(3)
         if self.calibrator.state:
             self.calibrator.cancel()
             self.calibration_result = c.MOVING

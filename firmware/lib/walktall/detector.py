@@ -363,9 +363,9 @@ class Detector:
         # A tick's sum of gravity, and its length.
         whole = tilt.n << 11
         if whole:
-            x = tilt.sum_x >> 3
-            y = tilt.sum_y >> 3
-            z = tilt.sum_z >> 3
+            x = tilt.sum_x >> 9
+            y = tilt.sum_y >> 9
+            z = tilt.sum_z >> 9
         else:
             # Behind a gap nothing may have been summed yet.
             whole = 1 << 14

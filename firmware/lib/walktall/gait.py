@@ -34,23 +34,22 @@ _TICKS = const(8)  # 2 s of ticks
 
 # The score, Q8 of log2 units, fitted by logistic regression on one half of the people (docs/algorithm.md, "Walking
 # gate").
-_W_SD1 = const(81)  # for log2 of a variance: half of what a deviation would weigh
-_W_SD2 = const(252)
-_W_REGULAR = const(331)
-_W_SPAN = const(119)
-_BIAS = const(-1210)
-_CLIP = const(256)  # one tick counts 1 at the most
-_OPEN = const(2048)  # 8 ticks of clear walking
-_QUIET_VAR = const(84)  # (0.35 m/s^2)^2 in (1/256 g)^2: nobody walks so softly for a second
+_W_SD1 = const(163)  # for log2 of a variance: half of what a deviation would weigh
+_W_SD2 = const(224)
+_W_SPAN = const(181)
+_BIAS = const(-629)
+_CLIP = const(320)  # one tick counts 1.25 at the most
+_OPEN = const(2048)  # 6.4 ticks of clear walking
+_QUIET_VAR = const(71)  # (0.35 m/s^2)^2 in (1/256 g)^2: nobody walks so softly for a second
 _QUIET_TICKS = const(3)
-_DEAD_VAR = const(12)  # (0.13 m/s^2)^2: below it for half a second, walking has stopped
-_JOG_VAR = const(37300)  # (7.4 m/s^2)^2: fast walking stays below 6.7, jogging has its median at 8 to 12 (recordings)
-_JOG_STAY_VAR = const(13800)  # (4.5 m/s^2)^2: a jog goes on above it
-_JOG_SPM_VAR = const(20600)  # (5.5 m/s^2)^2, with a runner's cadence
+_DEAD_VAR = const(10)  # (0.13 m/s^2)^2: below it for half a second, walking has stopped
+_JOG_VAR = const(33000)  # (7.4 m/s^2)^2: fast walking stays below 6.7, jogging has its median at 8 to 12 (recordings)
+_JOG_STAY_VAR = const(12100)  # (4.5 m/s^2)^2: a jog goes on above it
+_JOG_SPM_VAR = const(18100)  # (5.5 m/s^2)^2, with a runner's cadence
 _JOG_SPM = const(152)
 _JOG_TICKS = const(8)
 
-# The step counter at 26 Hz, amplitudes in 1/8192 g (docs/algorithm.md, "Steps and cadence").
+# The step counter, at 26 Hz, amplitudes in 1/8192 g (docs/algorithm.md, "Steps and cadence").
 _FLOOR = const(64)  # 8 mg: below it nothing is a step
 _HYSTERESIS = const(3)  # of 16, of the usual amplitude, which stands at two thirds of a steady step's
 _OWN = const(7)  # of 16: what a candidate must reach to be counted when the gate opens
@@ -58,6 +57,7 @@ _GAP_MIN = const(6)  # 0.23 s: 260 steps a minute
 _GAP_MAX = const(31)  # 1.19 s: 50 steps a minute; after longer pauses a walk begins anew
 _PENDING = const(8)  # the gate opens within six steps
 _INTERVALS = const(8)
+_DOUBT_TICKS = const(120)  # 30 s
 _AGE_MAX = const(4096)
 
 
@@ -73,13 +73,10 @@ class Gait:
         self._mx = array("i", [0] * _TICKS)
         self._my = array("i", [0] * _TICKS)
         self._mz = array("i", [0] * _TICKS)
-        # Least and greatest of gravity's components in each of the last 8 ticks, Q10.
-        self._low_x = array("h", [0] * _TICKS)
-        self._low_y = array("h", [0] * _TICKS)
-        self._low_z = array("h", [0] * _TICKS)
-        self._high_x = array("h", [0] * _TICKS)
-        self._high_y = array("h", [0] * _TICKS)
-        self._high_z = array("h", [0] * _TICKS)
+        # Gravity at the end of each of the last 8 ticks, Q10.
+        self._gx = array("h", [0] * _TICKS)
+        self._gy = array("h", [0] * _TICKS)
+        self._gz = array("h", [0] * _TICKS)
         self._history = array("h", [0] * _HISTORY)
         self._corr = array("i", [0] * (_LAG_MAX + 1))
         # Rises of the steps that wait for the gate; the last intervals between steps (1/26 s), and room to sort them.
@@ -104,15 +101,12 @@ class Gait:
             self._mx[i] = 0
             self._my[i] = 0
             self._mz[i] = 0
-            self._low_x[i] = self._low_y[i] = self._low_z[i] = 32767
-            self._high_x[i] = self._high_y[i] = self._high_z[i] = -32768
         # Sums of `_q`, `_mx`, `_my`, `_mz` over the last four ticks, and over all eight.
         self._q4 = self._x4 = self._y4 = self._z4 = 0
         self._q8 = self._x8 = self._y8 = self._z8 = 0
-        for i in range(_HISTORY):
-            self._history[i] = 0
-        for i in range(_LAG_MAX + 1):
-            self._corr[i] = 0
+        self._doubt = 0
+        self._mean = 0
+        self._h_at = 0
         self._at = 0
         self._n_ticks = 0
         self._sq = 0
@@ -120,15 +114,6 @@ class Gait:
         self._sy = 0
         self._sz = 0
         self._n = 0
-        self._phase = 0
-        self._px = 0
-        self._py = 0
-        self._pz = 0
-        self._pv = 0
-        self._mean = 0
-        self._h_at = 0
-        self._lx = self._ly = self._lz = 32767
-        self._ux = self._uy = self._uz = -32768
         self._gate = 0
         self._quiet = 0
         self._jog = 0
@@ -139,10 +124,9 @@ class Gait:
         self.score = 0
         self.var1 = 0
         self.var2 = 0
-        self.regularity = 0
         self.span2 = 0
         self._f1 = 0
-        self._f2 = 0
+        self._low = 0
         self._up = 0
         self._ext = 0
         self._ext_age = 0
@@ -165,9 +149,16 @@ class Gait:
     def candidate(self, rise):
         """Take a peak that rose by `rise` over the trough before it."""
         gap = self._ext_age
-        # A slow walker's footfall has a second, small bump: within 3/8 of the autocorrelation's period (13 Hz).
-        if gap < _GAP_MIN or (gap << 2 < self._lag * 3 and rise << 1 < self._amp):
+        if gap < _GAP_MIN:
             return
+        amp = self._amp
+        if rise << 1 < amp:
+            # The second bump of a footfall, or a smaller step? The autocorrelation's period tells, from now on.
+            if not self._doubt:
+                self._begin_autocorrelation()
+            self._doubt = _DOUBT_TICKS
+            if gap << 2 < self._lag * 3:
+                return
         if gap > _GAP_MAX:
             self._n_gaps = 0
             if not self.walking:
@@ -178,7 +169,6 @@ class Gait:
             if self._n_gaps == 2 * _INTERVALS:
                 self._n_gaps = _INTERVALS
         self._age -= gap
-        amp = self._amp
         if self.walking:
             amp += (rise - amp) >> 3
             self.steps += 1
@@ -196,6 +186,30 @@ class Gait:
         self._amp = amp
         amp = amp * _HYSTERESIS >> 4
         self._hysteresis = amp if amp > _FLOOR else _FLOOR
+
+    def _begin_autocorrelation(self):
+        for i in range(_HISTORY):
+            self._history[i] = 0
+        for i in range(_LAG_MAX + 1):
+            self._corr[i] = 0
+        self._mean = 0
+        self._h_at = 0
+        self._lag = 0
+
+    def _find_period(self):
+        """The lag (13 Hz) of the autocorrelation's peak: the step's, or the stride's half."""
+        corr = self._corr
+        best = 0
+        peak = 0
+        for lag in range(_LAG_MIN, _LAG_MAX + 1):
+            r = corr[lag]
+            if r > best:
+                best = r
+                peak = lag
+        # A peak whose half is a peak too is a stride: the step is the half.
+        if peak >= 2 * _LAG_MIN and (corr[peak >> 1] << 1 > best or corr[(peak + 1) >> 1] << 1 > best):
+            peak >>= 1
+        self._lag = peak
 
     def _pace(self):
         """Cadence: the mean of those of the last 8 intervals that lie within a quarter of their median."""
@@ -253,11 +267,11 @@ class Gait:
 
     def _variance(self, q, x, y, z, ticks):
         """Variance of linear acceleration, (1/256 g)^2, all axes, of `ticks` ticks: from the sums of their mean squares
-        and of their means in quarter units."""
+        and of their means, in 1/1024 g."""
         x //= ticks
         y //= ticks
         z //= ticks
-        v = q // ticks - ((x * x + y * y + z * z) >> 4)
+        v = (q // ticks - x * x - y * y - z * z) >> 4
         return v if v > 0 else 0
 
     def _stopped(self):
@@ -270,7 +284,7 @@ class Gait:
         z = self._mz
         return self._variance(q[i] + q[j], x[i] + x[j], y[i] + y[j], z[i] + z[j], 2) < _DEAD_VAR
 
-    def tick(self):
+    def tick(self, tilt):
         """Close a tick: judge whether somebody walks."""
         n = self._n
         if not n:
@@ -283,35 +297,29 @@ class Gait:
         self._q4 += new - ring[old]
         self._q8 += new - ring[at]
         ring[at] = new
-        # Means in quarter units.
-        new = (self._sx << 2) // n
+        new = self._sx // n
         self.mean_x = new
         ring = self._mx
         self._x4 += new - ring[old]
         self._x8 += new - ring[at]
         ring[at] = new
-        new = (self._sy << 2) // n
+        new = self._sy // n
         self.mean_y = new
         ring = self._my
         self._y4 += new - ring[old]
         self._y8 += new - ring[at]
         ring[at] = new
-        new = (self._sz << 2) // n
+        new = self._sz // n
         self.mean_z = new
         ring = self._mz
         self._z4 += new - ring[old]
         self._z8 += new - ring[at]
         ring[at] = new
-        self._low_x[at] = self._lx
-        self._low_y[at] = self._ly
-        self._low_z[at] = self._lz
-        self._high_x[at] = self._ux
-        self._high_y[at] = self._uy
-        self._high_z[at] = self._uz
+        self._gx[at] = tilt.gx >> 10
+        self._gy[at] = tilt.gy >> 10
+        self._gz[at] = tilt.gz >> 10
         self._at = (at + 1) % _TICKS
         self._sq = self._sx = self._sy = self._sz = self._n = 0
-        self._lx = self._ly = self._lz = 32767
-        self._ux = self._uy = self._uz = -32768
         have = self._n_ticks
         if have < _TICKS:
             have += 1
@@ -319,67 +327,46 @@ class Gait:
             if have < 4:
                 return
         self.var1 = self._variance(self._q4, self._x4, self._y4, self._z4, 4)
-        self.var2 = self._variance(self._q8, self._x8, self._y8, self._z8, have)
-        span2 = 0
-        reach = max(self._high_x) - min(self._low_x)
-        if reach > 0:
-            span2 = reach * reach
-        reach = max(self._high_y) - min(self._low_y)
-        if reach > 0:
-            span2 += reach * reach
-        reach = max(self._high_z) - min(self._low_z)
-        if reach > 0:
-            span2 += reach * reach
-        self.span2 = span2
-        corr = self._corr
-        r0 = corr[0]
-        best = 0
-        peak = 0
-        for lag in range(_LAG_MIN, _LAG_MAX + 1):
-            r = corr[lag]
-            if r > best:
-                best = r
-                peak = lag
-        # A peak whose half is a peak too is a stride: the step is the half.
-        if peak >= 2 * _LAG_MIN and (corr[peak >> 1] << 1 > best or corr[(peak + 1) >> 1] << 1 > best):
-            peak >>= 1
-        self._lag = peak
-        if r0 < 1:
-            self.regularity = 0
-        elif r0 < 2097152:
-            self.regularity = (best << 8) // r0
-        else:
-            self.regularity = best // (r0 >> 8)
+        if self._doubt:
+            self._doubt -= 1
+            self._find_period()
         self._judge()
+
+    def _score(self):
+        """How much like walking the last two seconds were, in 1/256."""
+        self.var2 = self._variance(self._q8, self._x8, self._y8, self._z8, self._n_ticks)
+        reach = max(self._gx) - min(self._gx)
+        span2 = reach * reach
+        reach = max(self._gy) - min(self._gy)
+        span2 += reach * reach
+        reach = max(self._gz) - min(self._gz)
+        span2 += reach * reach
+        self.span2 = span2
+        self.score = (
+            (_W_SD1 * log2_q8(self.var1) + _W_SD2 * log2_q8(self.var2) - _W_SPAN * log2_q8(span2)) >> 8
+        ) + _BIAS
+        return self.score
 
     def _judge(self):
         var1 = self.var1
-        var2 = self.var2
         quiet = var1 < _QUIET_VAR
         if quiet:
             self._quiet += 1
         else:
             self._quiet = 0
         self.still = 1 if quiet else 0
-        score = (
-            (
-                _W_SD1 * log2_q8(var1)
-                + _W_SD2 * log2_q8(var2)
-                + _W_REGULAR * self.regularity
-                - _W_SPAN * log2_q8(self.span2)
-            )
-            >> 8
-        ) + _BIAS
-        self.score = score
         self._forget_old_steps()
         if self.walking:
-            if self._quiet >= _QUIET_TICKS or (quiet and self._stopped()):
+            if quiet and (self._quiet >= _QUIET_TICKS or self._stopped()):
                 self.walking = 0
+                self.score = 0
                 self._gate = 0
                 self.cadence_spm = 0
         elif quiet:
             self._gate = 0
+            self.score = 0
         else:
+            score = self._score()
             gate = self._gate + (_CLIP if score > _CLIP else (-_CLIP if score < -_CLIP else score))
             if gate < 0:
                 gate = 0

@@ -1,8 +1,11 @@
-"""Samples into gravity and gait: the inner loop, 52 times a second, with all of its state in locals.
+"""Samples into gravity and gait: the inner loop, with all of its state in locals.
 
-What it computes stands where its state is: gravity in `tilt`, energy, autocorrelation and the step counter in `gait`.
-Here they are one loop over a burst, because looking up an attribute costs an interpreter more than the arithmetic done
-with it: in one function the same operations take two thirds of the time.
+Samples come 52 times a second and are taken by four. Gravity is turned by the rates of two and two (26 Hz); the pull of
+the accelerometer, energy, steps and autocorrelation take the mean force of the four (13 Hz). What is computed stands
+where its state is: gravity in `tilt`, the rest in `gait`. Here they are one loop over a burst, because looking up an
+attribute costs an interpreter more than the arithmetic done with it.
+
+A group may lie across bursts and ticks: what it has so far waits in `tilt`. So a burst broken anywhere gives the same.
 
 It decides nothing: `gait` does, once a tick.
 """
@@ -16,16 +19,17 @@ except ImportError:
 
 
 # Gravity (`tilt` says where these come from; a test holds what both have to the same values).
-_K = const(7)
+_K = const(5)
 _ONE = const(1 << 20)
-# The rotation of one sample by one quarter count: 17.5 mdps / 4 / 52 Hz = 1.468425e-6 rad; from Q12 to Q20 that is
-# 3.759168e-4 = 1577 / 2^22 (0.02 % high).
-_RATE_MUL = const(1577)
+# The rotation of a pair by one quarter count of bias, twice: 17.5 mdps / 2 / 52 Hz = 2.936850e-6 rad, in 2^-16 rad:
+# 0.1924694 = 6307 / 2^15 (0.002 % high). By one count of the pair's sum it is twice that.
+_RATE_MUL = const(6307)
+_SUM_MUL = const(12614)
 # |g|^2 above which a Newton step would overshoot: (1.5)^2.
 _LONG = const(2359296)
 
 # Gait.
-_KNOCK = const(256)  # 1 g, in 1/256 g
+_KNOCK = const(1024)  # 1 g, in 1/1024 g
 _LAG_MIN = const(4)
 _LAG_MAX = const(16)
 _HISTORY = const(16)
@@ -33,80 +37,124 @@ _SMOOTH = const(5)  # of 16, twice: -3 dB at 1.0 Hz, a quarter is left at 2.75 H
 
 
 def take(tilt, gait, counts, at, n, use_accel):
-    """Take up to `n` samples, six counts each as the FIFO has them (rate x, y, z; force x, y, z), from `counts[at]` on;
-    how many were taken: one at a time while gravity is young.
+    """Take `n` samples, six counts each as the FIFO has them (rate x, y, z; force x, y, z), from `counts[at]` on.
 
     Rates are 17.5 mdps a count, forces 8197 counts a g; both -32768 .. 32767.
 
     :param int use_accel: 0 while the motor shakes the sensor: the gyroscope alone carries g, and gait waits
     """
+    phase = tilt._phase
+    tx = ty = tz = 0
+    pull = use_accel
+    if phase:
+        # What the last burst left. Its rates were counted then.
+        wx = tilt._wx
+        wy = tilt._wy
+        wz = tilt._wz
+        ux = tilt._ux
+        uy = tilt._uy
+        uz = tilt._uz
+        ax = tilt._ax
+        ay = tilt._ay
+        az = tilt._az
+        cx = tilt._cx
+        cy = tilt._cy
+        cz = tilt._cz
+        tx = -wx - ux
+        ty = -wy - uy
+        tz = -wz - uz
+        if not tilt._felt:
+            pull = 0
     shift = tilt._shift
-    if shift < _K:
-        n = 1
-        tilt.grow(counts[at + 3], counts[at + 4], counts[at + 5], use_accel)
-    half = 1 << shift >> 1
+    bx = tilt.bias_x * _RATE_MUL - 16384
+    by = tilt.bias_y * _RATE_MUL - 16384
+    bz = tilt.bias_z * _RATE_MUL - 16384
     gx = tilt.gx
     gy = tilt.gy
     gz = tilt.gz
-    px = tilt._wx
-    py = tilt._wy
-    pz = tilt._wz
-    bx = tilt.bias_x
-    by = tilt.bias_y
-    bz = tilt.bias_z
-    tx = ty = tz = 0
     sx = sy = sz = 0
-    ex = tilt.ex
-    ey = tilt.ey
-    ez = tilt.ez
+    n_groups = 0
+    n_felt = 0
     sq = gait._sq
     mx = gait._sx
     my = gait._sy
     mz = gait._sz
-    phase = gait._phase
-    qx = gait._px
-    qy = gait._py
-    qz = gait._pz
     f1 = gait._f1
-    f2 = gait._f2
+    low = gait._low
     age = gait._age
     up = gait._up
     extreme = gait._ext
-    for _ in range(n):
-        rx = counts[at]
-        ry = counts[at + 1]
-        rz = counts[at + 2]
-        tx += rx
-        ty += ry
-        tz += rz
-        # Rate as the trapezoid's mean, in quarter counts, less the bias: below 2^17 + 2^12.
-        x = ((px + rx) << 1) - bx
-        y = ((py + ry) << 1) - by
-        z = ((pz + rz) << 1) - bz
-        px = rx
-        py = ry
-        pz = rz
+    while n:
+        if n > 3 and not phase:
+            wx = counts[at] + counts[at + 6]
+            wy = counts[at + 1] + counts[at + 7]
+            wz = counts[at + 2] + counts[at + 8]
+            ax = counts[at + 3] + counts[at + 9]
+            ay = counts[at + 4] + counts[at + 10]
+            az = counts[at + 5] + counts[at + 11]
+            ux = counts[at + 12] + counts[at + 18]
+            uy = counts[at + 13] + counts[at + 19]
+            uz = counts[at + 14] + counts[at + 20]
+            cx = counts[at + 15] + counts[at + 21]
+            cy = counts[at + 16] + counts[at + 22]
+            cz = counts[at + 17] + counts[at + 23]
+            at += 24
+            n -= 4
+        else:
+            if not phase:
+                wx = wy = wz = ax = ay = az = ux = uy = uz = cx = cy = cz = 0
+            while n and phase < 4:
+                if phase < 2:
+                    wx += counts[at]
+                    wy += counts[at + 1]
+                    wz += counts[at + 2]
+                    ax += counts[at + 3]
+                    ay += counts[at + 4]
+                    az += counts[at + 5]
+                else:
+                    ux += counts[at]
+                    uy += counts[at + 1]
+                    uz += counts[at + 2]
+                    cx += counts[at + 3]
+                    cy += counts[at + 4]
+                    cz += counts[at + 5]
+                at += 6
+                n -= 1
+                phase += 1
+            if phase < 4:
+                break
+            phase = 0
+        tx += wx + ux
+        ty += wy + uy
+        tz += wz + uz
+        # The rotation of the first two, less the bias, 2^-16 rad: below 2^15.
+        wx = (wx * _SUM_MUL - bx) >> 15
+        wy = (wy * _SUM_MUL - by) >> 15
+        wz = (wz * _SUM_MUL - bz) >> 15
         # In the sensor's frame a fixed vector turns by -w: g' = g + g x w. First to the midpoint, half a step.
-        rx = gx >> 8
-        ry = gy >> 8
-        rz = gz >> 8
-        hx = (gx + (((ry * z - rz * y + 2048) >> 12) * _RATE_MUL >> 11)) >> 8
-        hy = (gy + (((rz * x - rx * z + 2048) >> 12) * _RATE_MUL >> 11)) >> 8
-        hz = (gz + (((rx * y - ry * x + 2048) >> 12) * _RATE_MUL >> 11)) >> 8
-        gx += (((hy * z - hz * y + 2048) >> 12) * _RATE_MUL + 512) >> 10
-        gy += (((hz * x - hx * z + 2048) >> 12) * _RATE_MUL + 512) >> 10
-        gz += (((hx * y - hy * x + 2048) >> 12) * _RATE_MUL + 512) >> 10
-        if use_accel:
-            x = (counts[at + 3] << 7) - gx
-            y = (counts[at + 4] << 7) - gy
-            z = (counts[at + 5] << 7) - gz
-            ex = x >> 12
-            ey = y >> 12
-            ez = z >> 12
-            gx += (x + half) >> shift
-            gy += (y + half) >> shift
-            gz += (z + half) >> shift
-        at += 6
+        x = gx >> 8
+        y = gy >> 8
+        z = gz >> 8
+        hx = (gx + ((y * wz - z * wy) >> 9)) >> 8
+        hy = (gy + ((z * wx - x * wz) >> 9)) >> 8
+        hz = (gz + ((x * wy - y * wx) >> 9)) >> 8
+        gx += (hy * wz - hz * wy) >> 8
+        gy += (hz * wx - hx * wz) >> 8
+        gz += (hx * wy - hy * wx) >> 8
+        # In the middle of the group: the pull toward its mean force.
+        if pull:
+            if shift < _K:
+                shift = tilt.grow(ax + cx, ay + cy, az + cz)
+                if tilt._young == 1:
+                    gx = tilt.gx
+                    gy = tilt.gy
+                    gz = tilt.gz
+            ex = ((ax + cx) << 5) - gx
+            ey = ((ay + cy) << 5) - gy
+            ez = ((az + cz) << 5) - gz
+            gx += ex >> shift
+            gy += ey >> shift
+            gz += ez >> shift
         # One Newton step: g (3 - |g|^2) / 2. Only a young filter can be so long that it has to be halved first.
         x = gx >> 10
         y = gy >> 10
@@ -124,13 +172,35 @@ def take(tilt, gait, counts, at, n, use_accel):
         gx += x * k >> 8
         gy += y * k >> 8
         gz += z * k >> 8
-        sx += gx >> 6
-        sy += gy >> 6
-        sz += gz >> 6
-        if not use_accel:
+        sx += gx
+        sy += gy
+        sz += gz
+        n_groups += 1
+        # The rotation of the other two.
+        wx = (ux * _SUM_MUL - bx) >> 15
+        wy = (uy * _SUM_MUL - by) >> 15
+        wz = (uz * _SUM_MUL - bz) >> 15
+        x = gx >> 8
+        y = gy >> 8
+        z = gz >> 8
+        # The vertical part of two and two, 1/8192 g.
+        v = ((ax * x + ay * y + az * z) >> 13) - 8192
+        r = ((cx * x + cy * y + cz * z) >> 13) - 8192
+        hx = (gx + ((y * wz - z * wy) >> 9)) >> 8
+        hy = (gy + ((z * wx - x * wz) >> 9)) >> 8
+        hz = (gz + ((x * wy - y * wx) >> 9)) >> 8
+        gx += (hy * wz - hz * wy) >> 8
+        gy += (hz * wx - hx * wz) >> 8
+        gz += (hx * wy - hy * wx) >> 8
+        if not pull:
+            pull = use_accel
             continue
+        pull = use_accel
 
-        # ---- gait: energy of the linear acceleration ----
+        # ---- gait: energy of the linear acceleration, 1/1024 g ----
+        ex >>= 10
+        ey >>= 10
+        ez >>= 10
         k = ex * ex + ey * ey + ez * ez
         if k < _KNOCK * _KNOCK:
             sq += k
@@ -146,107 +216,90 @@ def take(tilt, gait, counts, at, n, use_accel):
             mx += x
             my += y
             mz += z
-        phase += 1
-        if phase & 1:
-            qx = ex
-            qy = ey
-            qz = ez
-            continue
-        # 26 Hz: the vertical part of two samples, 1/512 g.
-        x = gx >> 10
-        y = gy >> 10
-        z = gz >> 10
-        v = ((ex + qx) * x + (ey + qy) * y + (ez + qz) * z) >> 10
+        n_felt += 1
 
         # ---- steps (26 Hz, 1/8192 g): two poles, then peaks that stand out of the trough before them ----
-        f1 += ((v << 4) - f1) * _SMOOTH >> 4
-        f2 += (f1 - f2) * _SMOOTH >> 4
-        age += 1
-        if up:
-            if f2 > extreme:
-                extreme = f2
+        k = v
+        for _ in range(2):
+            f1 += (k - f1) * _SMOOTH >> 4
+            low += (f1 - low) * _SMOOTH >> 4
+            age += 1
+            k = r
+            if up:
+                if low > extreme:
+                    extreme = low
+                    gait._ext_age = age
+                elif low < extreme - gait._hysteresis:
+                    up = 0
+                    gait._age = age
+                    gait.candidate(extreme - gait._trough)
+                    age = gait._age
+                    extreme = low
+            elif low < extreme:
+                extreme = low
+            elif low > extreme + gait._hysteresis:
+                up = 1
+                gait._trough = extreme
+                extreme = low
                 gait._ext_age = age
-            elif f2 < extreme - gait._hysteresis:
-                up = 0
-                gait._age = age
-                gait.candidate(extreme - gait._trough)
-                age = gait._age
-                extreme = f2
-        elif f2 < extreme:
-            extreme = f2
-        elif f2 > extreme + gait._hysteresis:
-            up = 1
-            gait._trough = extreme
-            extreme = f2
-            gait._ext_age = age
-        if phase < 4:
-            gait._pv = v
-            continue
-        phase = 0
 
-        # ---- autocorrelation (13 Hz): vertical part of four samples, 1/1024 g, less its running mean of 1.2 s ----
-        v += gait._pv
-        k = gait._mean
-        k += ((v << 4) - k) >> 4
-        gait._mean = k
-        v -= k >> 4
-        if v > 2047:
-            v = 2047
-        elif v < -2047:
-            v = -2047
-        history = gait._history
-        corr = gait._corr
-        newest = gait._h_at
-        k = v << 3
-        corr[0] += (k * v - corr[0]) >> 5
-        for lag in range(_LAG_MIN, _LAG_MAX + 1):
-            r = corr[lag]
-            corr[lag] = r + ((k * history[newest - lag] - r) >> 5)
-        history[newest] = v
-        gait._h_at = (newest + 1) % _HISTORY
-        # How far gravity's direction reaches within the tick.
-        if x < gait._lx:
-            gait._lx = x
-        if x > gait._ux:
-            gait._ux = x
-        if y < gait._ly:
-            gait._ly = y
-        if y > gait._uy:
-            gait._uy = y
-        if z < gait._lz:
-            gait._lz = z
-        if z > gait._uz:
-            gait._uz = z
+        # ---- autocorrelation of the vertical part, 1/1024 g, less its running mean of 1.2 s: only in doubt ----
+        if gait._doubt:
+            v = (v + r) >> 4
+            k = gait._mean
+            k += ((v << 4) - k) >> 4
+            gait._mean = k
+            v -= k >> 4
+            if v > 2047:
+                v = 2047
+            elif v < -2047:
+                v = -2047
+            newest = gait._h_at
+            history = gait._history
+            corr = gait._corr
+            k = v << 3
+            for lag in range(_LAG_MIN, _LAG_MAX + 1):
+                r = corr[lag]
+                corr[lag] = r + ((k * history[newest - lag] - r) >> 5)
+            history[newest] = v
+            gait._h_at = (newest + 1) % _HISTORY
 
     tilt.gx = gx
     tilt.gy = gy
     tilt.gz = gz
-    tilt.ex = ex
-    tilt.ey = ey
-    tilt.ez = ez
-    tilt._wx = px
-    tilt._wy = py
-    tilt._wz = pz
-    tilt.n += n
+    tilt._phase = phase
+    if phase:
+        tilt._wx = wx
+        tilt._wy = wy
+        tilt._wz = wz
+        tilt._ux = ux
+        tilt._uy = uy
+        tilt._uz = uz
+        tilt._ax = ax
+        tilt._ay = ay
+        tilt._az = az
+        tilt._cx = cx
+        tilt._cy = cy
+        tilt._cz = cz
+        tilt._felt = pull
+        tx += wx + ux
+        ty += wy + uy
+        tz += wz + uz
     tilt.rate_x += tx
     tilt.rate_y += ty
     tilt.rate_z += tz
     tilt.sum_x += sx
     tilt.sum_y += sy
     tilt.sum_z += sz
-    if use_accel:
-        gait._n += n
+    tilt.n += n_groups
+    if n_felt:
+        gait._n += n_felt
         gait._sq = sq
         gait._sx = mx
         gait._sy = my
         gait._sz = mz
-        gait._phase = phase
-        gait._px = qx
-        gait._py = qy
-        gait._pz = qz
         gait._f1 = f1
-        gait._f2 = f2
+        gait._low = low
         gait._age = age
         gait._up = up
         gait._ext = extreme
-    return n

@@ -24,14 +24,14 @@ except ImportError:
 
 # 2^-7 at 52 Hz: a time constant of 2.46 s. A gyro bias of b leaves 2.46 s x b. 2^-8 was 0.15 degrees better on slow
 # boards and worse on people: what a stumble or a shove of the clip leaves is forgotten half as fast.
-_K = const(7)
+_K = const(5)
 _ONE = const(1 << 20)
 # |g|^2 above which a Newton step would overshoot: (1.5)^2.
 _LONG = const(2359296)
 
 
 class Tilt:
-    """Gravity in the sensor's frame (`gx`, `gy`, `gz`, Q20) and its sums over a tick. `motion.take` feeds it.
+    """Gravity in the sensor's frame (`gx`, `gy`, `gz`, Q20) and its sums over ticks. `motion.take` feeds it.
 
     `bias_x`, `bias_y`, `bias_z` are the gyroscope's bias in quarter counts (4.375 mdps each).
     """
@@ -40,32 +40,41 @@ class Tilt:
         self.gx = 0
         self.gy = 0
         self.gz = 0
-        # Linear acceleration of the last sample: what the accelerometer felt beside gravity, 1/256 g.
-        self.ex = 0
-        self.ey = 0
-        self.ez = 0
         self.bias_x = 0
         self.bias_y = 0
         self.bias_z = 0
+        self._shift = 0
+        self._young = 0
+        # Of a group that is not whole yet: sums of rates and forces (counts) of its first and its other two samples,
+        # how many there are, and whether none of them was shaken.
         self._wx = 0
         self._wy = 0
         self._wz = 0
-        self._shift = 0
-        self._young = 0
-        # Of this tick's samples so far: how many, and the sums of the angular rate (counts) and of g (Q14).
-        self.n = 0
+        self._ux = 0
+        self._uy = 0
+        self._uz = 0
+        self._ax = 0
+        self._ay = 0
+        self._az = 0
+        self._cx = 0
+        self._cy = 0
+        self._cz = 0
+        self._phase = 0
+        self._felt = 0
+        # Since the last tick: sums of the angular rate (counts), of g (Q14) at the ends of `n` groups.
         self.rate_x = 0
         self.rate_y = 0
         self.rate_z = 0
         self.sum_x = 0
         self.sum_y = 0
         self.sum_z = 0
+        self.n = 0
 
     def restart(self):
         """Forget the estimate (after a gap): the next sample sets it, and the gain falls back to 2^-7 in 2.5 s."""
         self._shift = 0
         self._young = 0
-        self.drop_tick()
+        self.drop_group()
 
     def seed(self, ax, ay, az):
         """Begin from a known gravity (counts), such as the mean of a calibration."""
@@ -95,25 +104,32 @@ class Tilt:
         self.gy += y * k >> 8
         self.gz += z * k >> 8
 
-    def grow(self, ax, ay, az, use_accel):
-        """A young filter meets its next force: gain 1, 1/2, 1/2, 1/4 ... so that the start is a plain mean."""
-        if self._young or use_accel:
-            self._young += 1
+    def grow(self, ax, ay, az):
+        """A young filter meets its next group (sums of counts): gain 1, 1/2, 1/2, 1/4 ... so that the start is a plain
+        mean. The new shift; where `_young` is 1, gravity has been set."""
+        self._young += 1
         if self._young >> self._shift > 1:
             self._shift += 1
         if self._young == 1:
-            self.gx = ax << 7
-            self.gy = ay << 7
-            self.gz = az << 7
+            self.gx = ax << 5
+            self.gy = ay << 5
+            self.gz = az << 5
             self._renormalise()
+        return self._shift
 
     def drop_tick(self):
-        """Forget what this tick gathered: it is over, or a gap fell into it."""
-        self.n = self.sum_x = self.sum_y = self.sum_z = self.rate_x = self.rate_y = self.rate_z = 0
+        """A tick is over: its sums begin anew."""
+        self.rate_x = self.rate_y = self.rate_z = 0
+        self.sum_x = self.sum_y = self.sum_z = self.n = 0
+
+    def drop_group(self):
+        """A gap: what is left of a group does not go on behind it, nor does the tick."""
+        self._phase = 0
+        self.drop_tick()
 
     def loosen(self, shift):
-        """Trust the accelerometer more for a while (gain 2^-shift, back to 2^-7 within 2.5 s): after a gap without
-        gyroscope."""
+        """Trust the accelerometer more for a while (gain 2^-shift a group, back to 2^-5 within 2.5 s): after a gap
+        without gyroscope."""
         if shift < self._shift:
             self._shift = shift
             self._young = 1 << shift

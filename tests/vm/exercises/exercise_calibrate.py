@@ -67,7 +67,7 @@ for name in ("walk", "extreme"):
     for i in range(len(counts) // 6):
         take(tilt, gait, counts, 6 * i, 1, 1)
         if i % 13 == 12:
-            gait.tick()
+            gait.tick(tilt)
             rest.step(tilt, gait.var1)
             if gait.walking:
                 rest.in_motion(tilt, chance.below(601) - 300, chance.below(401) - 200, chance.below(101))

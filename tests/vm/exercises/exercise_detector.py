@@ -40,7 +40,7 @@ def run(name, changes, up):
     for i in range(len(counts) // 6):
         take(tilt, gait, counts, 6 * i, 1, 0 if shaken else 1)
         if i % 13 == 12:
-            gait.tick()
+            gait.tick(tilt)
             if name == "extreme" and chance.below(9) == 0:
                 detector.snoozed = chance.below(20)
             detector.look(tilt)

@@ -12,7 +12,7 @@ for name in ("corners", "extreme", "walk"):
         take(tilt, gait, counts, 6 * i, 1, 0 if name == "extreme" and i // 100 % 7 == 3 else 1)
         if i % 13 == 12:
             tilt.drop_tick()
-            gait.tick()
+            gait.tick(tilt)
             digest.add(gait.walking | gait.jogging << 1 | gait.still << 2)
             digest.add(gait.cadence_spm)
             digest.add(gait.steps)

@@ -6,10 +6,10 @@ from walktall.tilt import Tilt
 
 def state(tilt, gait):
     """What a burst leaves behind."""
-    told = [tilt.gx, tilt.gy, tilt.gz, tilt.ex, tilt.ey, tilt.ez, tilt.sum_x, tilt.sum_y, tilt.sum_z]
-    told += [tilt.n, tilt.rate_x, tilt.rate_z]
-    told += [gait._sq, gait._sx, gait._sy, gait._sz, gait._n, gait._lx, gait._uz, gait._age, gait._ext, gait._f2]
-    return told + [gait.steps, gait._phase, gait._mean] + list(gait._corr)
+    told = [tilt.gx, tilt.gy, tilt.gz, tilt.sum_x, tilt.sum_y, tilt.sum_z, tilt.n]
+    told += [tilt.rate_x, tilt.rate_y, tilt.rate_z]
+    told += [gait._sq, gait._sx, gait._sy, gait._sz, gait._n, gait._age, gait._up, gait._ext, gait._f1, gait._low]
+    return told + [gait.steps, tilt._phase, gait._doubt, gait._mean] + list(gait._corr)
 
 
 # Bursts of any length, broken anywhere, are the same as sample after sample.
@@ -31,10 +31,11 @@ for name in ("corners", "extreme", "walk"):
             tilt.restart()
             one_tilt.restart()
         if chance.below(40) == 0:
-            tilt.loosen(5)
-            one_tilt.loosen(5)
+            tilt.loosen(3)
+            one_tilt.loosen(3)
         while at < end:
-            taken = take(tilt, gait, counts, 6 * at, end - at, use_accel)
+            taken = min(end - at, 13)
+            take(tilt, gait, counts, 6 * at, taken, use_accel)
             for k in range(at, at + taken):
                 take(one_tilt, one_gait, counts, 6 * k, 1, use_accel)
             at += taken
@@ -42,9 +43,9 @@ for name in ("corners", "extreme", "walk"):
         for value in state(tilt, gait):
             digest.add(value)
         if chance.below(3) == 0:
+            gait.tick(tilt)
+            one_gait.tick(one_tilt)
             for each in (tilt, one_tilt):
                 each.drop_tick()
-            for each in (gait, one_gait):
-                each.tick()
     digest.tell()
     print(same, tilt.gx, tilt.gy, tilt.gz, gait.steps, gait.walking)

@@ -23,6 +23,7 @@ for name in ("corners", "extreme", "walk"):
                 digest.add(tilt.sum_y)
                 digest.add(tilt.sum_z)
                 digest.add(tilt.rate_x)
+                gait.tick(tilt)
                 tilt.drop_tick()
         digest.tell()
         print(tilt.gx, tilt.gy, tilt.gz)

@@ -258,6 +258,12 @@ def test_a_turn_behind_the_recordings_end_is_told(capsys: pytest.CaptureFixture[
     assert "before the turn at 900 s, which turns nothing" in told
 
 
+def test_an_answer_to_no_turn_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "walk.csv", _moving())
+    assert run(["replay", str(path), "--fast", "--answer", "0.5"]) == 0
+    assert capsys.readouterr().err == "walktall-sim: --answer: there is no --turn that it could end\n"
+
+
 def _bash(shell: str) -> tuple[int, str]:
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {shell}"], capture_output=True, check=False, timeout=60)
     return done.returncode, done.stderr.decode()

@@ -47,6 +47,24 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str | Path, status: int
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
+@pytest.mark.parametrize("kind", ["made", "recorded"])
+def test_a_turn_behind_the_walks_end_is_told_with_the_suites_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, kind: str
+) -> None:
+    walk = 'walk = { plan = "stand:6,walk:54", seed = 3 }'
+    text = GOOD.replace('turns = ["20@35+15/1"]', 'turns = ["20@35+15/1", "10@70+5/1"]')
+    if kind == "recorded":
+        assert run(["generate", "--plan", "stand:6,walk:54", "--seed", "3", "--out", str(tmp_path / "walk.csv")]) == 0
+        text = text.replace(walk, 'recording = "walk.csv"')
+    path = suite(tmp_path, text)
+    capsys.readouterr()
+    assert run(["check", "--json", "--jobs", "1", str(path)]) == 0
+    shown = capsys.readouterr()
+    note = "the walk ends at 60.0 s, before the turn at 70 s, which turns nothing"
+    assert shown.err == f"walktall-sim: {path}:1: {note}\n"
+    assert json.loads(shown.out.splitlines()[0])["notes"] == [note]
+
+
 def test_what_is_expected_and_comes_passes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     case, totals = told(capsys, suite(tmp_path, GOOD))
     assert case["status"] == "passed" and all(one["held"] for one in case["checks"]), case

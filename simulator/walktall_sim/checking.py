@@ -54,6 +54,8 @@ class Result:
     summary: Line = field(default_factory=dict)
     #: the walk drawn, as an SVG element for the page of results; empty unless asked for
     picture: str = field(default="", compare=False)
+    #: what the case asks for and does not get; it fails nothing
+    notes: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -154,7 +156,8 @@ def play(case: suites.Case, drawn: bool = False) -> Result:
     status = PASSED if all(check.held for check in checks) else FAILED
     spent = time.perf_counter() - began
     picture = plot.element(walk.source, trace, lines) if drawn and walk is not None and len(trace) > 1 else ""
-    return Result(case.suite, case.name, case.where, status, spent, checks, "", tuple(told), summary, picture)
+    notes = () if walk is None else tuple(f"the walk {note}" for note in replay.idle_turns(walk))
+    return Result(case.suite, case.name, case.where, status, spent, checks, "", tuple(told), summary, picture, notes)
 
 
 def _unplayable(case: suites.Case, began: float, error: Exception) -> Result:
@@ -318,6 +321,7 @@ def as_json(result: Result) -> Line:
         "where": result.where,
         "seconds": round(result.seconds, 3),
         "why": result.why,
+        "notes": list(result.notes),
         "checks": [{"expected": one.expected, "held": one.held, "found": one.found} for one in result.checks],
     }
 

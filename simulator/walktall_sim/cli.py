@@ -160,6 +160,8 @@ def _options(
             mounting.parse_axis(axis)
     if answer is not None and not 0.0 <= answer < float("inf"):
         raise UsageError(f"--answer {answer:g}: must be 0 or more seconds")
+    if answer is not None and not turns:
+        _note("--answer: there is no --turn that it could end")
     if chip not in replay.CHIPS:
         raise UsageError(f"--chip {chip!r}: one of {', '.join(replay.CHIPS)}")
     return replay.Options(
@@ -459,6 +461,8 @@ def check(
                 count += 1
                 if tell is not None:
                     tell(count)
+                for note in result.notes:
+                    _note(f"{result.where}: {note}")
                 if json:
                     _say(dumps(checking.as_json(result)))
 

@@ -15,7 +15,8 @@ asymmetry, walking pitch, and how the clip sits.
 
 Sizes follow the project's facts (algorithm.md): trunk 4° peak to peak within a stride, the walking pitch 0 to 3° ahead
 of standing, SD of |a| about 2.4 m/s² and of the angular rate about 20°/s in ordinary walking. Soft tissue, clothing
-that swings, stumbles and arm use are *not* modelled.
+that swings, stumbles and arm use are *not* modelled. Behind the knock of the heel the trunk is pushed first and braked
+then; in people it is braked first. The detector does not ask which way is forward, `walktall_sim.describe` does.
 
 Everything is made in blocks with a few numbers carried over, so that a day is made in the memory of a minute.
 """

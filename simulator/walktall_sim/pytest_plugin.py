@@ -97,6 +97,8 @@ class CaseItem(pytest.Item):
         from walktall_sim import checking
 
         result = checking.play(self.case)
+        for note in result.notes:
+            self.warn(pytest.PytestWarning(f"{result.where}: {note}"))
         if result.status == checking.SKIPPED:
             pytest.skip(result.why)
         if result.status == checking.FAILED:

@@ -220,13 +220,8 @@ def walks(path: Path, options: Options, skipped: Callable[[str], None]) -> Itera
             rows = Spool(made)
             several = first.named or first.index > 1 or trials.ahead is not None
             walk = _prepare(first, several, start_s, rate_hz, rows, chosen, options)
-            end_s = walk.source.time_s(len(walk.source))
-            for one in walk.source.turns:
-                if one.start_s >= end_s:
-                    where = f"{path}: trial {walk.trial}" if several else f"{path}"
-                    skipped(
-                        f"{where}: ends at {end_s:.1f} s, before the turn at {one.start_s:g} s, which turns nothing"
-                    )
+            for told in idle_turns(walk):
+                skipped(f"{path}: trial {walk.trial}: {told}" if several else f"{path}: {told}")
             yield walk
             played += 1
         except SpoolError as error:
@@ -240,6 +235,16 @@ def walks(path: Path, options: Options, skipped: Callable[[str], None]) -> Itera
         raise ReplayError(held)
     if held is not None:
         skipped(held)
+
+
+def idle_turns(walk: Walk) -> list[str]:
+    """A line for each turn that the walk ends before."""
+    end_s = walk.source.time_s(len(walk.source))
+    return [
+        f"ends at {end_s:.1f} s, before the turn at {one.start_s:g} s, which turns nothing"
+        for one in walk.source.turns
+        if one.start_s >= end_s
+    ]
 
 
 def walk_of(t_s: NDArray[np.float64], values: NDArray[np.float64], chosen: Mounting, options: Options) -> Walk:

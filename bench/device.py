@@ -8,6 +8,7 @@ falls out; no time in seconds is told, because it would say nothing about a boar
 from __future__ import annotations
 
 import argparse
+import ast
 import hashlib
 import itertools
 import subprocess
@@ -28,7 +29,7 @@ FIRMWARE = ROOT / "firmware"
 OUT = ROOT / "docs" / "benchmarks" / "device.md"
 SEED = 20260105
 ROUNDS = 12
-STEPS = 120  # more than cost_memory has
+STEPS = 160  # more than cost_memory has
 # What the figures depend on: the pipeline, and what carries it. Their digest stands in the page.
 FILES = (
     *(
@@ -45,15 +46,16 @@ FILES = (
         "chain",
         "supply",
     ),
-    *("buzz", "device", "hw/imu"),
+    *("buzz", "device", "wearing", "hw/imu"),
 )
 RATIO_MAX = 0.4
 MEMORY_MAX_KIB = 80
 # What `gc.mem_free()` tells after the boot of a board with the reference board's chip, an Adafruit CLUE nRF52840 under
 # CircuitPython 5.3 (adafruit/circuitpython, issue 3030). Not seen here; no figure for a XIAO was found.
 FREE_ON_A_BOARD = 144080
-# What `cost_memory` tells beside imports.
-NOT_IMPORTS = ("code.py", "driver gone", "device made", "boards gone", "selftest")
+# What `cost_memory` tells beside imports; from VISIT on a computer is there.
+NOT_IMPORTS = ("code.py", "driver gone", "start gone", "device made", "resume gone", "visit made", "visit gone")
+VISIT = ("frames", "answers", "link", "visit", "visit made")
 _COUNTED_SAMPLES = 5200
 _SHOWN = 14
 
@@ -72,6 +74,7 @@ class Costs:
 
     :param times: by name, of one sample, tick, poll, second or label
     :param kept: bytes that each step of `code.py` keeps, in order
+    :param crowded: bytes that each step takes beside what is held, at the most
     :param names: how many names (qstr) all the code has, and the bytes that they take
     :param heap: (chip, samples, polls, bytes in all, most bytes in one poll)
     :param opcodes: CPython's opcodes a sample by function, the greatest first
@@ -79,20 +82,71 @@ class Costs:
 
     times: dict[str, float]
     kept: dict[str, int]
-    peak: int
+    crowded: dict[str, int]
     names: tuple[int, int]
     heap: list[tuple[str, int, int, int, int]]
     opcodes: list[tuple[str, float]]
 
     @property
     def imported(self) -> int:
-        """Bytes of all imports, the driver's too."""
+        """Bytes of all imports, the driver's, the link's and the self-test's too, as if nothing were let go."""
         return sum(size for name, size in self.kept.items() if name not in NOT_IMPORTS)
 
     @property
-    def walking(self) -> int:
+    def worn(self) -> int:
         """Bytes in use while somebody walks: `code.py`, the device made, what is let go taken off."""
-        return sum(size for name, size in self.kept.items() if name != "selftest")
+        return self.held("frames")
+
+    @property
+    def visited(self) -> int:
+        """Bytes in use while a computer is there."""
+        return self.held("selftest")
+
+    def held(self, step: str) -> int:
+        """Bytes in use before a step."""
+        names = list(self.kept)
+        return sum(self.kept[name] for name in names[: names.index(step)])
+
+    @property
+    def starting(self) -> tuple[int, str]:
+        """Bytes in use at the most until somebody walks, and at which step: modules in the order of `code.py`."""
+        names = list(self.kept)
+        met = names.index("start gone")
+        most = max((self.held(name) + self.crowded[name], name) for name in (*names[: met + 1], "device made"))
+        held = self.held(names[met + 1])
+        for name in compiled():
+            most = max(most, (held + self.crowded[name], name))
+            held += self.kept[name]
+        return most
+
+    @property
+    def arriving(self) -> tuple[int, str]:
+        """Bytes in use at the most when a computer arrives, and at which step."""
+        return max((self.held(name) + self.crowded[name], name) for name in VISIT)
+
+
+def compiled() -> list[str]:
+    """The modules of the package in the order in which `code.py` has them compiled, those that these import behind
+    each."""
+    tree = ast.parse((FIRMWARE / "code.py").read_text(encoding="utf-8"))
+    (given,) = (
+        node.value for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_MODULES"
+    )
+    found: list[str] = []
+
+    def add(name: str) -> None:
+        path = FIRMWARE / "lib" / "walktall" / f"{name}.py"
+        if name in found or not path.is_file():
+            return
+        found.append(name)
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ImportFrom) and node.level == 1:
+                for wanted in [node.module] if node.module else [alias.name for alias in node.names]:
+                    add(wanted)
+
+    for name in ast.literal_eval(given):
+        add(name)
+    return [*found, "resume"]
 
 
 def ratios(lines: list[str]) -> dict[str, float]:
@@ -118,17 +172,16 @@ def ratios(lines: list[str]) -> dict[str, float]:
     return {name: us / reading for name, us in parts.items()}
 
 
-def memory(lines: list[str]) -> tuple[dict[str, int], int, tuple[int, int]]:
-    """Bytes kept by each step of `cost_memory`, the greatest amount in use above what was there before with what a step
-    leaves to be collected, and the count and bytes of names."""
+def memory(lines: list[str]) -> tuple[dict[str, int], dict[str, int], tuple[int, int]]:
+    """Bytes kept by each step of `cost_memory`, bytes that each takes at the most beside what is held, and the count
+    and bytes of names."""
     (pool,) = (line for line in lines if line.startswith("qstr"))
     figures = dict(word.strip(",").split("=") for word in pool.split() if "=" in word)
-    told = [line for line in lines if not line.startswith("qstr")]
-    rows = [(int(before), int(peak), name) for before, peak, name in (line.split(maxsplit=2) for line in told)]
-    start = rows[1][0]
+    told = [line for line in lines if line[0].isdigit()]
+    rows = [(int(row[0]), int(row[1]), row[3]) for row in (line.split(maxsplit=3) for line in told)]
     kept = {row[2]: after[0] - row[0] for row, after in itertools.pairwise(rows[1:])}
-    kept["hw"] += sum(kept.pop(name) for name in list(kept) if name.startswith("hw."))
-    return kept, max(row[1] for row in rows[:-2]) - start, (int(figures["n_qstr"]), int(figures["n_total_bytes"]))
+    crowded = {row[2]: row[1] - row[0] for row in rows[1:-1]}
+    return kept, crowded, (int(figures["n_qstr"]), int(figures["n_total_bytes"]))
 
 
 def heap(lines: list[str]) -> list[tuple[str, int, int, int, int]]:
@@ -199,7 +252,7 @@ def measure(rounds: int, counted: int = _COUNTED_SAMPLES) -> Costs:
         (drive / "code.py").write_text(without_docstrings((FIRMWARE / "code.py").read_text(encoding="utf-8")))
         machine = Machine(vectors, mounts=((drive, "/drive"),))
         big = 4 << 20
-        kept, peak, names = memory(
+        kept, crowded, names = memory(
             machine.micropython(
                 "cost_memory", call="step()", times=STEPS, heap_bytes=big, driver=True, docstrings=False
             ).splitlines()
@@ -208,7 +261,7 @@ def measure(rounds: int, counted: int = _COUNTED_SAMPLES) -> Costs:
             machine.micropython("cost_time", call="step()", times=rounds, heap_bytes=big, driver=True).splitlines()
         )
         turns = heap(machine.micropython("heap_device", heap_bytes=big, driver=True).splitlines())
-        return Costs(times, kept, peak, names, turns, count_opcodes(vectors / "walk.bin", counted))
+        return Costs(times, kept, crowded, names, turns, count_opcodes(vectors / "walk.bin", counted))
 
 
 def _kib(size: int) -> str:
@@ -218,6 +271,7 @@ def _kib(size: int) -> str:
 def target_rows(costs: Costs) -> list[tuple[str, str, str, bool, str]]:
     """What must be shown: figure, target, measured, met, why short."""
     used = sum(row[3] for row in costs.heap)
+    driver = costs.kept["driver"] + costs.kept["bus_device"]
     ratio = costs.times["pipeline"]
     return [
         ("heap a sample, whole turns of the device", "0 B", f"{used} B in all", used == 0, "see the tests of the heap"),
@@ -227,9 +281,10 @@ def target_rows(costs: Costs) -> list[tuple[str, str, str, bool, str]]:
             f"≤ {MEMORY_MAX_KIB} KiB",
             _kib(costs.imported),
             costs.imported <= MEMORY_MAX_KIB * 1024,
-            "Everything in docs/algorithm.md, the trace, the journal and the wire, as bytecode: about 0.6 B for each "
-            f"byte of dense source. {costs.names[0]} names alone take {_kib(costs.names[1])}. Below: what a board "
-            "holds while somebody walks",
+            f"{costs.names[0]} names, {_kib(costs.names[1])} with their table, are half of it already; {_kib(driver)} "
+            "are Adafruit's driver, the rest everything in docs/algorithm.md, the trace, the journal and the wire, as "
+            f"bytecode, classes and constants. No board holds all of it at a time: {_kib(costs.worn)} while somebody "
+            "walks, the device's own buffers among them (below). To halve that would take another language",
         ),
         (
             "pipeline, one sample: decode, tilt, gait, ticks, seconds",
@@ -247,22 +302,17 @@ def target_rows(costs: Costs) -> list[tuple[str, str, str, bool, str]]:
 
 def verdict(costs: Costs) -> str:
     """Whether it would fit a board of which the free heap is known, in a sentence or two."""
-    spare = FREE_ON_A_BOARD - costs.walking
-    if costs.peak <= FREE_ON_A_BOARD:
-        fits = (
-            f"All of it fits that heap, with {_kib(FREE_ON_A_BOARD - costs.peak)} to spare at the most crowded moment."
-        )
-    elif spare > 0:
-        fits = (
-            f"While walking {_kib(spare)} of that heap would be free. The most crowded moment counts all the garbage "
-            "of a module's compiling as if nothing were collected in between, and would not fit: a board collects "
-            "when it has to, so that whether the last modules can be compiled there is not known."
-        )
-    else:
-        fits = f"It would not fit that heap: {_kib(-spare)} are missing."
+
+    def fits(size: int) -> str:
+        spare = FREE_ON_A_BOARD - size
+        return f"{_kib(spare)} to spare" if spare >= 0 else f"{_kib(-spare)} too much"
+
     return (
-        f"{fits} The figure is an old one, of a board with a display, and none for a XIAO was found; an RP2040 has "
-        "264 KiB of RAM. On a board, `import gc; gc.mem_free()` on the console tells."
+        f"Beside that heap: {fits(costs.worn)} while somebody walks, {fits(costs.starting[0])} at the most crowded "
+        f"moment of the start; {fits(costs.visited)} with a computer, {fits(costs.arriving[0])} when it arrives. Where "
+        "it does not suffice for a computer the walk goes on, and it is tried again; where it does not suffice for the "
+        "start, nothing runs. The figure is an old one, of a board with a display, and none for a XIAO was found; an "
+        "RP2040 has 264 KiB of RAM. On a board, `import gc; gc.mem_free()` on the console tells."
     )
 
 
@@ -336,23 +386,32 @@ def page(costs: Costs, rounds: int) -> str:
         "when it is let go, beside some 2.5 KiB of names, which stay; in CircuitPython it was measured at 16 KiB in "
         "all:",
         "the two pack alike. Now and then a step brings a new table of names, twice as large as the last, for all that",
-        "follow (at `driver` and at `calibrate`). The steps are those of `code.py`: the sensor",
-        "is met while the heap is empty, then Adafruit's driver is let go, because a restart of the sensor writes the",
-        "same registers by itself; the table of boards goes when the device is made. `adafruit_bus_device` is built",
-        "into CircuitPython. The self-test is imported only when a computer asks for it. The banks are flash.",
+        "follow (at `driver` and at `calibrate`). The steps are those of `code.py`: parts and sensor first, while the",
+        "heap is empty; then what made them is let go, Adafruit's driver with it, because a restart of the sensor "
+        "writes",
+        "the same registers by itself. `adafruit_bus_device` is built into CircuitPython. What answers a computer",
+        "comes when its port is opened, a module a turn, and goes when it has gone; the self-test comes when it is",
+        "asked for. The banks are flash.",
         "",
-        "| what a board holds | |",
-        "| --- | --- |",
-        f"| all imports, the driver included, nothing let go | {_kib(costs.imported)} |",
-        f"| while somebody walks: `code.py`, the device made, what is let go taken off | {_kib(costs.walking)} |",
-        f"| at the most until then, with all that compiling leaves behind each module | {_kib(costs.peak)} |",
-        f"| free after the boot of a CLUE nRF52840, the same chip, with CircuitPython 5.3 | {_kib(FREE_ON_A_BOARD)} |",
+        "*At the most* counts the parser's tree. CircuitPython parses a module as a whole before it compiles it, and",
+        "the tree takes about twice the module's source, comments left out; it is freed by name, and no collection",
+        "shows it.",
+        "Here the sources are read through an object that looks at the heap with each piece.",
+        "",
+        "| what a board holds | | most crowded at |",
+        "| --- | --- | --- |",
+        f"| all imports, the driver included, nothing let go | {_kib(costs.imported)} | |",
+        f"| while somebody walks: `code.py`, the device made, what is let go taken off | {_kib(costs.worn)} | |",
+        f"| at the most until then | {_kib(costs.starting[0])} | `{costs.starting[1]}` |",
+        f"| with a computer | {_kib(costs.visited)} | |",
+        f"| at the most when it arrives | {_kib(costs.arriving[0])} | `{costs.arriving[1]}` |",
+        f"| free after the boot of a CLUE nRF52840, the same chip, CircuitPython 5.3 | {_kib(FREE_ON_A_BOARD)} | |",
         "",
         *textwrap.wrap(verdict(costs), 118),
         "",
-        "| step | kept |",
-        "| --- | --- |",
-        *(f"| `{name}` | {_kib(size)} |" for name, size in costs.kept.items()),
+        "| step | kept | beside what is held, at the most |",
+        "| --- | --- | --- |",
+        *(f"| `{name}` | {_kib(size)} | {_kib(costs.crowded[name])} |" for name, size in costs.kept.items()),
         "",
         "## Where it goes",
         "",

@@ -153,15 +153,15 @@ def retrace_of(data: bytes) -> tuple[object, str]:
 
 
 def test_on_the_board_fuzzing_the_link_leaves_the_heap_as_it_was(machine: Machine) -> None:
-    """The whole device under MicroPython, fed with noise and mutated requests: what is in use stays, to four of its
-    blocks of memory (a frame that leaked would be hundreds)."""
+    """The whole device under MicroPython, fed with noise and mutated requests: what is in use stays, to 16 of its
+    blocks of memory, where one that each frame kept would be a thousand."""
     told = machine.micropython("fuzz_link", driver=True, heap_bytes=1024 * 1024, call="step()", times=30)
     lines = [[int(word) for word in line.split()] for line in told.splitlines()]
     fed, used, faults, bad, answered = zip(*lines, strict=True)
     print(f"{fed[-1]} bytes, {bad[-1]} frames dropped, {answered[-1]} answered; {min(used)} to {max(used)} in use")
     assert len(lines) == 30 and fed[-1] >= VM_BYTES and max(faults) == 0
     assert bad[-1] > 100 and answered[-1] > 300
-    assert max(used[15:]) <= max(used[:15]) + 64
+    assert max(used[15:]) <= max(used[:15]) + 256
 
 
 @pytest.mark.soak

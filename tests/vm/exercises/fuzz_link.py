@@ -46,11 +46,14 @@ class Port:
         return len(buf)
 
 
+STANDING_FROM, STANDING_TO = 52, 260  # of the vector
+
 chance = Chance(7)
 clock = Clock(5000)
 port = Port()
+bus = BusOfBytes(False, "walk")
 device = Device(
-    Imu(lambda: BusOfBytes(False, "walk"), sleep=no_sleep),
+    Imu(lambda: bus, sleep=no_sleep),
     Motor(),
     (Bank(), Bank()),
     port,
@@ -61,6 +64,19 @@ device = Device(
 while device.link is None:
     device.poll()
 fed = [0]
+owed = [0]  # samples, in 1/1000
+
+
+def poll():
+    """Ten milliseconds of standing still."""
+    clock.advance(10)
+    owed[0] += 520
+    if owed[0] >= 1000:
+        owed[0] -= 1000
+        bus.level += 1
+        if bus.next + bus.level >= STANDING_TO:
+            bus.next = STANDING_FROM
+    device.poll()
 
 
 def put(data):
@@ -102,14 +118,12 @@ def step():
                 break
         fed[0] += port.n
         for _ in range(400):
-            clock.advance(10)
-            device.poll()
+            poll()
             if port.at == port.n and not device.link.busy:
                 break
     put(b"\0")
     put(wire.encode(wire.LIVE, 30001, b"\0"))  # nobody listens while it is weighed
     for _ in range(20):
-        clock.advance(10)
-        device.poll()
+        poll()
     gc.collect()
     print(fed[0], used, device.errors + device.link.faults, device.link.bad_frames, port.zeros // 2)

@@ -14,7 +14,6 @@ import time
 
 import microcontroller
 import supervisor
-from walktall.retained import Retained
 
 # Above the second that a stuck I2C takes to fail, with the sensor's restart behind it; RP2040's limit is 8.388 s.
 _WATCHDOG_S = 6
@@ -187,6 +186,8 @@ def _stop(motor):
 
 def main():
     supervisor.runtime.autoreload = False
+    from walktall.retained import Retained
+
     retained = Retained(_sleep_memory())
     watchdog = _Watchdog(retained)
     motor = None
@@ -217,4 +218,10 @@ def main():
         _stop(motor)  # Ctrl-C of a developer, too
 
 
-main()
+try:
+    main()
+except Exception as fault:
+    # Before anything could be kept, or in keeping it: a module that cannot be read. It is tried again once a minute.
+    print("Walktall did not start:", type(fault).__name__, fault)
+    time.sleep(_CRASH_LOOP_S)
+    supervisor.reload()

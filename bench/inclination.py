@@ -33,7 +33,7 @@ _G_PER_COUNT = (
 )  # as the firmware takes it; 0.06 % from the data sheet's 0.122 mg, and no matter for a direction
 _RADPS = math.radians(0.0175)
 _REST = 4 * HZ
-_GROUP = 4
+GROUP = 4
 FILTERS = ("firmware", "VQF online", "VQF offline", "Mahony", "Madgwick", "float twin")
 
 
@@ -71,7 +71,7 @@ def angle_deg(a: Floats, b: Floats) -> Floats:
 
 def closes(n: int) -> NDArray[np.bool_]:
     """Which of `n` samples, fed from the first on, close a group of the firmware's."""
-    return np.arange(n) % _GROUP == _GROUP - 1
+    return np.asarray(np.arange(n) % GROUP == GROUP - 1)
 
 
 def boards() -> list[str]:
@@ -159,7 +159,7 @@ def _turned(
 def twin_up(counts: Counts, bias_counts: Floats) -> Floats:
     """The same filter in float64, sample by sample at 52 Hz, with exact rotation (Rodrigues), exact normalisation and
     the same time constant: half a turn, the pull, the other half."""
-    gain = 2.0 ** -float(firmware_tilt._K) / _GROUP
+    gain = 2.0 ** -float(firmware_tilt._K) / GROUP
     bias = np.round(4 * bias_counts) / 4
     rates = counts[:, 3:].astype(np.float64)
     turns = -(rates - bias) * _RADPS / HZ / 2
@@ -304,10 +304,10 @@ def try_recorded(person: p.Person, filters: tuple[str, ...]) -> WalkingErrors:
             if name == "firmware":
                 up = gravity_of(play.new_chain(chosen, upright), counts)
                 off = pitch_deg(up, frame) - truth
-                n_in_s = HZ // _GROUP
-                ends = off[_GROUP - 1 :: _GROUP]
+                n_in_s = HZ // GROUP
+                ends = off[GROUP - 1 :: GROUP]
                 one_s = np.convolve(ends, np.ones(n_in_s) / n_in_s, mode="same")
-                mean_squares += float((one_s[scored[_GROUP - 1 :: _GROUP]] ** 2).sum())
+                mean_squares += float((one_s[scored[GROUP - 1 :: GROUP]] ** 2).sum())
                 off_sum += float(off[scored].sum())
             else:
                 off = pitch_deg(all_up(counts, bias, (name,))[name], frame) - truth
@@ -315,7 +315,7 @@ def try_recorded(person: p.Person, filters: tuple[str, ...]) -> WalkingErrors:
         twin = pitch_deg(tilt_up(counts, bias), frame) - pitch_deg(twin_up(counts, bias), frame)
         twin_sum += float((twin[scored] ** 2).sum())
         n += int(scored.sum())
-        seconds += float(scored.sum()) * _GROUP / HZ
+        seconds += float(scored.sum()) * GROUP / HZ
     return WalkingErrors(
         person.kit, person.name, person.tuned, seconds / 60.0, n, sums, mean_squares, off_sum / max(n, 1), twin_sum
     )
@@ -338,7 +338,7 @@ def try_walking(person: p.Person, minutes: float, filters: tuple[str, ...]) -> W
         if name != "firmware":
             pitches[name] = pitch_deg(all_up(counts, bias, (name,))[name], frame)
     off = {k: (v - truth)[looked] for k, v in pitches.items()}
-    n = HZ // _GROUP
+    n = HZ // GROUP
     one_s = np.convolve(off["firmware"], np.ones(n) / n, mode="valid")
     twin = (pitch_deg(tilt_up(counts, bias), frame) - pitch_deg(twin_up(counts, bias), frame))[looked]
     return WalkingErrors(

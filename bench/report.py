@@ -14,6 +14,7 @@ from bench import stats, turns
 from bench.buzzes import Quiet
 from bench.detector import CLOSED_DEG, SIGNAL, Results
 from bench.gate import Steps, Ticks
+from bench.inclination import GROUP
 from bench.people import HZ, TRUNK, WALK_PITCH_DEG
 from bench.strain import STRAINS
 
@@ -252,7 +253,7 @@ def target_rows(results: Results) -> list[Row]:
             if not those:
                 return NOTHING
             ours, vqf = (_rms((r.against[k], r.n) for r in those) for k in ("firmware", "VQF online"))
-            minutes = sum(r.n for r in those) / HZ / 60
+            minutes = sum(r.n for r in those) * GROUP / HZ / 60
             return Figure(f"{ours:.2f}° ({minutes:.1f} min, {len(those)} people; VQF online {vqf:.2f}°)", ours <= 0.7)
 
         return figure
@@ -392,7 +393,7 @@ def _pitch(results: Results) -> str:
                 ours = (f"{math.sqrt(r.against[k] / r.n):.2f}" for k in r.against)
                 rows.append(
                     (
-                        r.kit, r.name, "tuned" if r.tuned else "reported", kind, f"{r.n / HZ / 60:.1f}", *ours,
+                        r.kit, r.name, "tuned" if r.tuned else "reported", kind, f"{r.n * GROUP / HZ / 60:.1f}", *ours,
                         f"{math.sqrt(r.against_mean / r.n):.2f}", f"{r.bias_deg:+.2f}",
                         f"{math.sqrt(r.twin / r.n):.3f}",
                     )

@@ -413,7 +413,7 @@ def test_a_ticks_angles_are_those_of_floats_rounded_to_a_step(n: int, chance: ra
         tilt = Tilt()
         g = [x / math.hypot(*g) for x in g]
         tilt.n = n
-        tilt.sum_x, tilt.sum_y, tilt.sum_z = (round(n * 16384 * x) for x in g)
+        tilt.sum_x, tilt.sum_y, tilt.sum_z = (round(n * (1 << 20) * x) for x in g)
         tilt.gx, tilt.gy, tilt.gz = (round((1 << 20) * x) for x in g)
         above, ahead, left = (sum(x * y for x, y in zip(g, axis, strict=True)) for axis in frame_of(detector))
         level = math.hypot(above, ahead)

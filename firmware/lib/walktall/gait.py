@@ -1,16 +1,15 @@
 """Is somebody walking, how fast, and how many steps? From linear acceleration, in integers.
 
-Per sample, `motion` sums the energy of the linear acceleration (what the accelerometer feels beside gravity). Every
-second sample the vertical part goes through a step counter; every fourth through a running autocorrelation. Once a
-tick (250 ms) a score opens the walking gate:
+Per group of four samples (13 Hz), `motion` sums the energy of the linear acceleration (what the accelerometer feels
+beside gravity). The vertical part of two and two (26 Hz) goes through a step counter; where that meets small steps, the
+vertical part of the four also through a running autocorrelation. Once a tick (250 ms) a score opens the walking gate:
 
-    score = b + w1 log2 sd1^2 + w2 log2 sd2^2 + wr r - ws log2 span^2
+    score = b + w1 log2 sd1^2 + w2 log2 sd2^2 - ws log2 span^2
 
-with sd1, sd2 the standard deviation of linear acceleration over 1 s and 2 s, r the peak of the vertical
-autocorrelation between 0.31 and 1.23 s, and span the reach of gravity's direction over 2 s. Energy tells walking from
-standing, shuffling gait included; the span tells it from bends and chairs, whose energy is the turning of the trunk
-itself; regularity helps both. An open gate closes on stillness alone, so that a deep lean of somebody who walks on does
-not shut it.
+with sd1, sd2 the standard deviation of linear acceleration over 1 s and 2 s, and span the reach of gravity's direction
+over 2 s. Energy tells walking from standing, shuffling gait included; the span tells it from bends and chairs, whose
+energy is the turning of the trunk itself. While the gate is open nobody asks the score. An open gate closes on
+stillness alone, so that a deep lean of somebody who walks on does not shut it.
 
 What it does not do: wait for textbook steps (the gate never asks the step counter), or tell stairs from the level.
 """
@@ -40,12 +39,12 @@ _W_SPAN = const(181)
 _BIAS = const(-629)
 _CLIP = const(320)  # one tick counts 1.25 at the most
 _OPEN = const(2048)  # 6.4 ticks of clear walking
-_QUIET_VAR = const(71)  # (0.35 m/s^2)^2 in (1/256 g)^2: nobody walks so softly for a second
+_QUIET_VAR = const(71)  # (0.32 m/s^2)^2 in (1/256 g)^2: nobody walks so softly for a second
 _QUIET_TICKS = const(3)
-_DEAD_VAR = const(10)  # (0.13 m/s^2)^2: below it for half a second, walking has stopped
-_JOG_VAR = const(33000)  # (7.4 m/s^2)^2: fast walking stays below 6.7, jogging has its median at 8 to 12 (recordings)
-_JOG_STAY_VAR = const(12100)  # (4.5 m/s^2)^2: a jog goes on above it
-_JOG_SPM_VAR = const(18100)  # (5.5 m/s^2)^2, with a runner's cadence
+_DEAD_VAR = const(10)  # (0.12 m/s^2)^2: below it for half a second, walking has stopped
+_JOG_VAR = const(33000)  # (7.0 m/s^2)^2: fast walking stays below 6.2, jogging has its median at 8 to 11 (recordings)
+_JOG_STAY_VAR = const(12100)  # (4.2 m/s^2)^2: a jog goes on above it
+_JOG_SPM_VAR = const(18100)  # (5.2 m/s^2)^2, with a runner's cadence
 _JOG_SPM = const(152)
 _JOG_TICKS = const(8)
 
@@ -153,7 +152,7 @@ class Gait:
             return
         amp = self._amp
         if rise << 1 < amp:
-            # The second bump of a footfall, or a smaller step? The autocorrelation's period tells, from now on.
+            # The second bump of a slow walker's footfall, or a smaller step? The autocorrelation tells.
             if not self._doubt:
                 self._begin_autocorrelation()
             self._doubt = _DOUBT_TICKS
@@ -315,12 +314,19 @@ class Gait:
         self._z4 += new - ring[old]
         self._z8 += new - ring[at]
         ring[at] = new
-        self._gx[at] = tilt.gx >> 10
-        self._gy[at] = tilt.gy >> 10
-        self._gz[at] = tilt.gz >> 10
+        have = self._n_ticks
+        if have:
+            self._gx[at] = tilt.gx >> 10
+            self._gy[at] = tilt.gy >> 10
+            self._gz[at] = tilt.gz >> 10
+        else:
+            # What was before is not known, or no longer.
+            for old in range(_TICKS):
+                self._gx[old] = tilt.gx >> 10
+                self._gy[old] = tilt.gy >> 10
+                self._gz[old] = tilt.gz >> 10
         self._at = (at + 1) % _TICKS
         self._sq = self._sx = self._sy = self._sz = self._n = 0
-        have = self._n_ticks
         if have < _TICKS:
             have += 1
             self._n_ticks = have

@@ -208,7 +208,7 @@ def take(tilt, gait, counts, at, n, use_accel):
             my += ey
             mz += ez
         else:
-            # A knock of the clip at a footfall is one sample of several g; a jog is broad. 1 g of either is enough.
+            # A knock of the clip at a footfall is short; a jog is broad. 1 g of either is enough.
             x = ex if -_KNOCK < ex < _KNOCK else (_KNOCK if ex > 0 else -_KNOCK)
             y = ey if -_KNOCK < ey < _KNOCK else (_KNOCK if ey > 0 else -_KNOCK)
             z = ez if -_KNOCK < ez < _KNOCK else (_KNOCK if ez > 0 else -_KNOCK)

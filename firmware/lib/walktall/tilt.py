@@ -1,14 +1,16 @@
 """Where is up? Gravity in the sensor's frame, from raw counts, in integers.
 
-A complementary filter: each sample turns the last estimate by the gyroscope and pulls it toward the accelerometer,
+A complementary filter. Samples are taken by four, 13 times a second; in the middle of a group, between the rotations by
+its first and its last two rates, the estimate is pulled toward the group's mean force:
 
-    g <- g + w x (g + (w x g) / 2)          (rotation to second order: the midpoint rule)
+    g <- g + g x w + ((g x w) x w) / 2      (rotation to second order, the midpoint rule, by the sum of two rates)
     g <- g + (a - g) / 2^K                  (low pass of the specific force in the turning frame)
     g <- g (3 - |g|^2) / 2                  (one Newton step of renormalisation)
+    g <- ...                                (rotation by the other two)
 
-with w the mean of this and the last angular rate (trapezoid), less the bias. The second-order term is what the first
-sketch lacked: a first-order step drags g away from the axis of turning by sin(2a) w^2 / 4 a sample, 0.7 degrees when
-somebody turns at 40 deg/s. State in Q20 of 1 g; products in Q12 x quarter counts of rate, below 2^29.6 at full scale.
+with w less the bias. The second-order term is what the first sketch lacked: a first-order step drags g away from the
+axis of turning by sin(2a) w^2 / 4 a step, 0.7 degrees when somebody turns at 40 deg/s. State in Q20 of 1 g; products
+in Q12 x 2^-16 rad.
 
 What it does not do: normalise or gate the accelerometer a sample. Footfalls are not symmetric, and either adds a
 bias of -3 degrees (measured). The loop over samples stands in `motion`. Angles come once a tick, from the detector.
@@ -22,8 +24,8 @@ except ImportError:
         return value
 
 
-# 2^-7 at 52 Hz: a time constant of 2.46 s. A gyro bias of b leaves 2.46 s x b. 2^-8 was 0.15 degrees better on slow
-# boards and worse on people: what a stumble or a shove of the clip leaves is forgotten half as fast.
+# 2^-5 at 13 Hz: a time constant of 2.46 s. A gyro bias of b leaves 2.46 s x b. Twice as long was 0.15 degrees better on
+# slow boards and worse on people: what a stumble or a shove of the clip leaves is forgotten half as fast.
 _K = const(5)
 _ONE = const(1 << 20)
 # |g|^2 above which a Newton step would overshoot: (1.5)^2.
@@ -61,7 +63,7 @@ class Tilt:
         self._cz = 0
         self._phase = 0
         self._felt = 0
-        # Since the last tick: sums of the angular rate (counts), of g (Q14) at the ends of `n` groups.
+        # Of this tick so far: the sums of the angular rate (counts), and of g (Q20) in the middle of `n` groups.
         self.rate_x = 0
         self.rate_y = 0
         self.rate_z = 0
@@ -71,7 +73,7 @@ class Tilt:
         self.n = 0
 
     def restart(self):
-        """Forget the estimate (after a gap): the next sample sets it, and the gain falls back to 2^-7 in 2.5 s."""
+        """Forget the estimate (after a gap): the next group sets it, and the gain falls back to 2^-5 in 2.5 s."""
         self._shift = 0
         self._young = 0
         self.drop_group()

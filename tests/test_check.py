@@ -326,7 +326,9 @@ def test_the_page_is_readable_on_a_telephone_by_night_and_by_everybody(tmp_path:
 
 
 def test_a_case_that_is_skipped_stands_in_the_page_with_the_reason() -> None:
-    text = page.render([checking.Result("s", "c", "f.toml:1", checking.SKIPPED, 0.0, why="not <here>")]).decode()
+    one = checking.Result("s", "c", "f.toml:1", checking.SKIPPED, 0.0, why="not <here>", notes=("no <turn>",))
+    text = page.render([one]).decode()
+    assert "Note: no &lt;turn&gt;." in text
     assert "not &lt;here&gt;" in text and "<svg" not in text
 
 

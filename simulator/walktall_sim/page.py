@@ -52,6 +52,7 @@ def _case(number: int, one: Result) -> dict[str, object]:
         "status": one.status,
         "where": one.where,
         "why": one.why,
+        "notes": one.notes,
         "checks": one.checks,
         "buzzes": None if one.status == SKIPPED else count,
         "picture": Markup(_apart(one.picture, f"c{number}-")),

@@ -36,7 +36,14 @@ MODULES = ("fixmath", "tilt", "gait", "motion", "events", "coach", "calibrate", 
 OWN = "burst"
 BUILT = "built.json"
 # -fwrapv: an overflow, which promise 2 rules out, would wrap and not be undefined.
-FLAGS = ["-fwrapv", "-g0", "-fno-semantic-interposition", "-Wno-unused-function", "-Wno-stringop-overflow"]
+FLAGS = [
+    "-fwrapv",
+    "-g0",
+    "-fno-semantic-interposition",
+    "-Wno-unused-function",
+    "-Wno-stringop-overflow",
+    "-Wno-maybe-uninitialized",
+]
 
 
 # Views count who holds them by locked instructions, a tenth of a sample's time. The GIL is held throughout, so

@@ -19,6 +19,8 @@ from . import rows as w
 from .chain import Chain
 from .detector import _STRANGER_TICKS as STRANGER_TICKS
 from .rows import _NEW_CADENCE as NEW_CADENCE
+from .rows import _SPLIT as SPLIT
+from .rows import _SPLIT_LEAST as SPLIT_LEAST
 from .session import STATE_SIZE
 from .settings import SET_HILL_DEG, SET_WALK_OFFSET_MAX_DEG, Settings, index_of
 
@@ -164,10 +166,18 @@ class Block:
             width = raw[at] & 15
             code = raw[at] >> 4
             more = 0
-            if code > e.CLASS_OFF_BODY and self.layout > 1 and second_class >= 0 and width <= 13:
+            of_pitch = of_roll = width
+            if code > e.CLASS_OFF_BODY and self.layout > 1 and second_class >= 0:
                 # Short: class and state are the last row's.
                 more = 128 if code == NEW_CADENCE else 0
                 at += 1
+                if width >= SPLIT:
+                    of_pitch = of_roll = SPLIT_LEAST + (width - SPLIT >> 1)
+                    if width & 1:
+                        of_pitch -= 2
+                    else:
+                        of_roll -= 2
+                    width = of_pitch + of_roll >> 1
             else:
                 if at + 2 > end:
                     raise BadBlock("a row is cut off")
@@ -207,9 +217,11 @@ class Block:
             pitches = []
             rolls = []
             for k in range(8):
-                delta = bits >> (k * width) & ((1 << width) - 1)
-                if width and delta >> (width - 1):
-                    delta -= 1 << width
+                wide = of_pitch if k < 4 else of_roll
+                delta = bits & ((1 << wide) - 1)
+                bits >>= wide
+                if wide and delta >> (wide - 1):
+                    delta -= 1 << wide
                 if k < 4:
                     pitch += delta
                     pitches.append(pitch * w.STEP_CDEG)

@@ -27,7 +27,8 @@ A row::
   which the sensor only waited for motion; then two bytes follow, how many seconds, and no deltas.
 * `class`: of the second (`events.CLASS_...`); 0: the rest of a second that a session's end cut off. 14 and 15:
   class and all states are those of the row before in this block, and there are no marks; no byte of state follows,
-  with 15 a byte of cadence does. Layout 1 had neither; it is read as well.
+  with 15 a byte of cadence does. In these rows `w` of 10 says 5 bits for pitch and 3 for roll, 11 the other way
+  round, 12 and 13: 6 and 4, 14 and 15: 7 and 5. Layout 1 had none of this; it is read as well.
 * `state`: of the fourth tick (`events.WALKS` ...); with `mixed` those of the first three follow, a byte each.
 * `cadence`: what the detector is told from the next second on has changed (`chain`): a byte, steps a minute. A block's
   first row always has it where somebody walks; where nobody does it is 0.
@@ -102,6 +103,8 @@ FIELDS_FROM = const(2)  # a checkpoint's record lacks seq and boot: the head has
 ROW_MAX = const(3 + 1 + 3 + 13 + 6 * 4)
 _AS_BEFORE = const(14)  # in the place of a class
 _NEW_CADENCE = const(15)
+_SPLIT = const(10)  # in the place of a short row's width: one of the two is narrower
+_SPLIT_LEAST = const(5)
 _MORE = const(128)
 _MIXED = const(64)
 _CADENCE = const(128)
@@ -215,6 +218,10 @@ class RowWriter:
             for k in range(8):
                 if k == 4:
                     before = self.roll
+                    width = self._bits(most, width)
+                    most = 0
+                    of_pitch = width
+                    width = 0
                 delta = values[k] - before
                 before = values[k]
                 if delta < 0:
@@ -222,11 +229,8 @@ class RowWriter:
                     if not width:
                         width = 1
                 most |= delta
-            if most:
-                width = 1
-                while most:
-                    width += 1
-                    most >>= 1
+            of_roll = self._bits(most, width)
+            width = of_roll if of_roll > of_pitch else of_pitch
         more = marked
         if mixed:
             more |= _MIXED
@@ -241,11 +245,23 @@ class RowWriter:
         self._run_at = 0
         self._cadence = cadence_spm if last & e.WALKS else 0
         before = second_class << 8 | last
-        if before == self._before and width < W_MISSING and not more & ~_CADENCE:
-            buf[at] = width | (_NEW_CADENCE if more else _AS_BEFORE) << 4
+        if before == self._before and width < _SPLIT and not more & ~_CADENCE:
+            code = width
+            if _SPLIT_LEAST <= width < _SPLIT_LEAST + 3 and (of_pitch < width - 1 or of_roll < width - 1):
+                # One of them two bits narrower: a byte less.
+                code = _SPLIT + (width - _SPLIT_LEAST << 1)
+                if of_roll < width - 1:
+                    of_roll = width - 2
+                else:
+                    of_pitch = width - 2
+                    code += 1
+            else:
+                of_pitch = of_roll = width
+            buf[at] = code | (_NEW_CADENCE if more else _AS_BEFORE) << 4
             at += 1
         else:
             self._before = before
+            of_pitch = of_roll = width
             buf[at] = width | second_class << 4
             buf[at + 1] = last | (_MORE if more else 0)
             at += 2
@@ -267,11 +283,14 @@ class RowWriter:
             return
         bits = 0
         held = 0
+        width = of_pitch
         mask = (1 << width) - 1
         before = self.pitch
         for k in range(8):
             if k == 4:
                 before = self.roll
+                width = of_roll
+                mask = (1 << width) - 1
             bits |= (values[k] - before & mask) << held
             before = values[k]
             held += width
@@ -285,6 +304,15 @@ class RowWriter:
         for k in range(4 * marked):
             buf[at + k] = self._marks[k]
         self.at = at + 4 * marked
+
+    def _bits(self, most, width):
+        """Bits of deltas whose magnitudes make up `most`; `width` where that is 0."""
+        if most:
+            width = 1
+            while most:
+                width += 1
+                most >>= 1
+        return width
 
     def cut(self):
         """A session ends: what its last second has so far is kept as a row of class 0."""

@@ -1,7 +1,7 @@
 """The journal: nothing written is lost whatever the moment of a cut, nothing leaves that a cut could take back."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
 
 import pytest
 from walktall import journal as j
@@ -232,6 +232,27 @@ def test_banks_that_raise_are_not_formatted() -> None:
     assert journal.load() == j.UNREADABLE and journal.read_only
     assert journal.append(walk(600), merge_into) == 0 and journal.commit(UTC_S, 1, True) == j.NOTHING
     assert journal.settings.check()
+
+
+@pytest.mark.parametrize("fails", [1, 2])
+def test_banks_that_fail_for_a_moment_are_read_at_the_same_boot(fails: int) -> None:
+    banks = (Flash(), Flash())
+    put(opened(banks))
+
+    class Shaky(Flash):
+        left = fails
+
+        def read_into(self, offset: int, buf: MutableSequence[int]) -> None:
+            if self.left and offset:
+                self.left -= 1
+                raise OSError(5)
+            super().read_into(offset, buf)
+
+    shaky = Shaky()
+    shaky.data[:] = banks[1].data
+    journal = j.Journal((banks[0], shaky), drawn())
+    assert journal.load() == j.LOADED and journal.boot == 2
+    assert sorted(slots(journal)) == [1] and not journal.read_only and not journal.bank_lost
 
 
 def test_full_the_oldest_acknowledged_record_goes_and_is_counted() -> None:

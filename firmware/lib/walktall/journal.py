@@ -230,6 +230,15 @@ class Journal:
 
     def load(self):
         """LOADED, FORMATTED, READ_ONLY or UNREADABLE. Counts a boot in memory; writes only when it has to format."""
+        # What the trace holds of a walk is taken up at a boot alone: banks that fail for a moment must not hide it.
+        found = self._load()
+        tries = 2
+        while found == UNREADABLE and tries:
+            tries -= 1
+            found = self._load()
+        return found
+
+    def _load(self):
         self.unsaved = 0
         self._unwritten_seq = 0
         self.formatted = False

@@ -559,6 +559,24 @@ def test_after_an_upgrade_a_walk_of_layout_1_is_taken_up_and_the_ring_goes_on(ki
     assert there == worn.written and [raw[rows.H_LAYOUT] for raw in there.values()] == [1] * 5 + [rows.LAYOUT] * 3
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_checkpoint_of_a_later_layout_is_not_guessed_at_and_its_block_is_kept(kind: Kind) -> None:
+    worn = Worn(kind)
+    worn.boot()
+    for number, raw in enumerate(layout_1()):
+        later = bytearray(raw)
+        later[rows.H_LAYOUT] = rows.LAYOUT + 1
+        later[rows.CRC_AT :] = crc32(later[: rows.CRC_AT]).to_bytes(4, "little")
+        worn.trace._file.seek(worn.trace._place(number) * 512)
+        worn.trace._file.write(later)
+        worn.written[number] = bytes(later)
+    worn.drive.flush()
+    assert worn.boot() == NOTHING and not worn.chain.session.open
+    worn.begin(2)
+    worn.wear_blocks(3)
+    assert worn.believed() == worn.written and len(worn.written) == 8
+
+
 def test_rows_of_any_widths_are_read_as_they_were_written() -> None:
     chance = random.Random(8)
     wanted = []

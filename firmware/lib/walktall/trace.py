@@ -291,9 +291,11 @@ class Trace:
 
     def read_checkpoint(self, number):
         """True when block `number` has a checkpoint: it is in the chain's session, its head in `head_...`."""
-        if self._read(self._place(number)) != number or not self._buf[w.H_FLAGS] & w.B_CHECKPOINT:
-            return False
         buf = self._buf
+        if self._read(self._place(number)) != number or not buf[w.H_FLAGS] & w.B_CHECKPOINT:
+            return False
+        if buf[w.H_LAYOUT] > w.LAYOUT:  # of a later firmware: kept, not guessed at
+            return False
         session = self._chain.session
         at = buf[w.H_ROWS_END] | buf[w.H_ROWS_END + 1] << 8
         at = w.unpack_ints(buf, at, w.CRC_AT, session.fields, w.FIELDS_FROM)

@@ -24,7 +24,7 @@ _REPLY_S = 0.5
 
 # The modules in the order in which they are compiled: the largest while the heap is emptiest, for compiling one takes
 # for a moment twice its source beside what is held.
-_MODULES = ("detector", "trace", "wearing", "device")
+_MODULES = ("detector", "trace", "sensing", "device")
 # What only making the device takes.
 _DONE = ("walktall.resume",)
 # What a computer's visit takes.

@@ -127,7 +127,7 @@ print(*(m.__file__ for m in sys.modules.values() if getattr(m, "__file__", None)
 
 
 def test_the_size_leaves_room_on_the_smallest_drive(files: dict[PurePosixPath, bytes]) -> None:
-    assert drive.blocks_bytes(files) <= 484 * 1024
+    assert drive.blocks_bytes(files) <= 488 * 1024
     assert drive.blocks_bytes({PurePosixPath("a/b"): b"x" * 513, PurePosixPath("c"): b""}) == 3 * 512
 
 

@@ -27,6 +27,7 @@ LAYERS = (
     {"chain", "journal", "trace"},
     {"link", "selftest", "retrace"},
     {"visit", "resume", "wearing"},
+    {"sensing"},
     {"device"},
 )
 LAYER_OF = {name: level for level, names in enumerate(LAYERS) for name in names}

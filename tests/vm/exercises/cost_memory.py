@@ -74,7 +74,7 @@ class Visitor(NoPort):
 FIRST = "code.py retained boards hw hw.start hw.motor hw.imu hw.pins hw.banks hw.power hw.light hw.wallclock".split()
 MODULES = (
     "events ticks fixmath packing limits slots rows tilt gait motion "
-    "calibrate buttons supply coach detector buzz session chain journal trace resume wearing device"
+    "calibrate buttons supply coach detector buzz session chain journal trace resume wearing sensing device"
 ).split()
 VISIT = "frames answers link visit".split()
 # What `code.py` lets go, and when.

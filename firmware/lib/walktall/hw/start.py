@@ -17,7 +17,7 @@ import supervisor
 from .. import boards
 from . import let_go
 
-_SPARE_KIB = 20
+_SPARE_KIB = 16
 
 
 def _output(name, value=False):

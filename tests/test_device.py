@@ -544,6 +544,45 @@ def test_the_clock_from_the_host_dates_the_walk_under_way() -> None:
     assert clip.rtc.utc_s in (200_000_009, 200_000_010)
 
 
+def test_without_memory_for_a_computer_the_walk_goes_on_and_it_is_let_in_when_there_is_some(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clip = walking(20)
+
+    def no_memory(*args: object) -> None:
+        raise MemoryError("memory allocation failed")
+
+    with monkeypatch.context() as short:
+        short.setattr("walktall.visit.Visit", no_memory)
+        clip.port.host.open()  # type: ignore[attr-defined]
+        wear_s = clip.field("wear_s")
+        clip.run_for(25)
+        assert clip.device.link is None
+        assert clip.device.last_error == "link MemoryError memory "  # 24 characters
+        assert clip.device.errors == 3  # every ten seconds, not at each turn
+        assert clip.field("wear_s") - wear_s >= 24 and clip.honest()
+    clip.run_for(11)
+    assert clip.device.link is not None
+    assert clip.hello()["errors"] == 3
+
+
+def test_a_computer_that_has_gone_for_a_while_takes_no_memory_any_more_and_is_let_in_again() -> None:
+    clip = walking(20)
+    host = clip.port.host  # type: ignore[attr-defined]
+    for bad in (1, 2):
+        host.open()
+        clip.run_for(1)
+        host.write(b"\x00\x05garbage\x00")
+        clip.run_for(1)
+        assert clip.device.link.bad_frames == bad  # counted since the start, over all visits
+        host.close()
+        clip.run_for(8)
+        assert clip.device.link is not None
+        clip.run_for(4)
+        assert clip.device.link is None and clip.device.visit is None
+    assert clip.device.session_open
+
+
 def test_live_data_comes_with_each_tick_while_wanted() -> None:
     clip = walking(20)
     clip.ask(wire.LIVE, b"\x01")

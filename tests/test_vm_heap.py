@@ -51,3 +51,13 @@ def test_code_driver_and_journal_fit_the_reference_boards_memory(machine: Machin
     used = int(told.splitlines()[-1])
     print(f"{used} bytes")
     assert used < 168 * 1024
+
+
+def test_a_hundred_visits_of_a_computer_leave_the_heap_as_it_was(machine: Machine) -> None:
+    """What answers it is loaded each time anew, and let go."""
+    told = machine.micropython("heap_visits", heap_bytes=4 << 20, call="step()", times=103, docstrings=False)
+    rows = [line.split() for line in told.splitlines()]
+    # The first visit brings names that stay.
+    assert len(rows) == 103 and all(row[2:] == ["True", "False"] and int(row[1]) > 100 for row in rows[1:])
+    used = [int(row[0]) for row in rows[2:]]
+    assert max(used) - min(used) <= 64, used

@@ -75,7 +75,7 @@ device.settings.set("doze_s", 5)
 device.chain.configure(device.settings)
 digest = Digest("sensing", 500)
 due = 0
-for turn in range(6000):
+for _ in range(6000):
     wait = min(device.wait_ms() or 1, 300)
     if chance.below(400) == 0:
         wait = 7000  # nobody looked for longer than the FIFO holds

@@ -334,7 +334,9 @@ def _draw_pitch(
     ]
     if any(one["event"] == "slip" for one in lines):
         marks.append(axes.plot([], [], marker="x", markersize=6, color=_INK, linestyle="", label="slip")[0])
-    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.13), ncols=5, fontsize=8, frameon=False, borderaxespad=0.0)
+    narrow = {"fontsize": 7.5, "columnspacing": 1.0, "handlelength": 1.4, "handletextpad": 0.5} if small else {}
+    form = {"fontsize": 8.0, "ncols": 5, "frameon": False, "borderaxespad": 0.0, **narrow}
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.13), **form)
 
 
 def _cut(

@@ -15,7 +15,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from walktall_sim import mounting, recordings, resample
 from walktall_sim.formats import Columns
@@ -75,6 +75,12 @@ def _figure(t_s: Floats, values: Floats, title: str) -> Figure:
     apart = np.diff(t_s)
     _range(steps, t_s[1:], np.maximum(1000.0 * apart, 0.1), _INK, "-", None)
     steps.set_yscale("log")
+    # Even stamps are a line in the middle, not their rounding all over the picture.
+    low, high = steps.get_ylim()
+    steps.set_ylim(low / 2.0, high * 2.0)
+    steps.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=6))
+    steps.yaxis.set_major_formatter(FuncFormatter(lambda ms, _: f"{ms:g}"))
+    steps.yaxis.set_minor_formatter(NullFormatter())
     steps.set_ylabel("rows apart, ms")
     try:
         limit_s = resample.gap_limit_s(resample.nominal_rate_hz(t_s[: resample.RATE_ROWS]))
@@ -108,7 +114,7 @@ def _range(axes: Any, t_s: Floats, values: Floats, colour: str, style: Any, name
         return
     edges = np.linspace(0, len(t_s), _PIECES + 1).astype(int)[:-1]
     low, high = np.minimum.reduceat(values, edges), np.maximum.reduceat(values, edges)
-    axes.fill_between(t_s[edges], low, high, color=colour, alpha=0.45, linewidth=0.0, label=name)
+    axes.fill_between(t_s[edges], low, high, color=colour, alpha=0.45, linewidth=0.7, label=name)
 
 
 def _clip(axes: Any, limit: float) -> None:

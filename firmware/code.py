@@ -156,7 +156,7 @@ def _run(device, retained, watchdog):
         if device.sensor_ok and not settled:
             settled = True
             _let_go("adafruit_lsm6ds", "adafruit_register")  # a sensor that was met late
-        if device.visit is not None:
+        if device.visit is not None or device.arriving:
             visited = True
         elif visited:
             visited = False

@@ -405,6 +405,34 @@ def test_every_pin_of_a_profile_exists_on_its_board(board_id: str) -> None:
 # ---- code.py --------------------------------------------------------------------------------------------------------
 
 
+def test_what_was_loaded_for_a_computer_that_went_at_once_is_let_go(
+    desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from walktall import hw
+    from walktall.device import Device
+
+    one = desk()
+    let_go: list[tuple[float, str]] = []
+    arriving: list[int] = []
+    turn = Device.poll
+
+    def poll(self: Any) -> None:
+        turn(self)
+        arriving.append(self.arriving)
+        if self.arriving == 2:
+            one.port.host.close()
+
+    monkeypatch.setattr(Device, "poll", poll)
+    monkeypatch.setattr(hw, "let_go", lambda modules, *names: let_go.extend((one.clock.now_us / 1e6, n) for n in names))
+    began_s = one.clock.now_us / 1e6
+    one.later.append((began_s + 5, one.port.host.open))
+    assert isinstance(one.work(10), Enough)
+    assert max(arriving) == 2 and arriving[-1] == 0
+    at_s = {name: at_s for at_s, name in let_go}
+    for name in ("visit", "link", "answers", "frames", "selftest"):
+        assert began_s + 5 <= at_s[f"walktall.{name}"] <= began_s + 6
+
+
 @pytest.mark.parametrize("board_id", boards.names())
 def test_the_program_starts_walks_and_stays_quiet(desk: Callable[..., Desk], board_id: str) -> None:
     one = desk(board_id)

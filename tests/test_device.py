@@ -583,6 +583,61 @@ def test_a_computer_that_has_gone_for_a_while_takes_no_memory_any_more_and_is_le
     assert clip.device.session_open
 
 
+def test_a_computer_that_goes_while_it_is_let_in_costs_no_turn_more() -> None:
+    clip = walking(20)
+    turns = []
+    for visits in (False, True):
+        if visits:
+            for modules in (1, 2, 3):  # a port that is opened and closed at once, as by a program that looks at all
+                clip.port.host.open()  # type: ignore[attr-defined]
+                while clip.device.arriving < modules:
+                    clip.step()
+                clip.port.host.close()  # type: ignore[attr-defined]
+                clip.run_for(1)
+        assert clip.device.arriving == 0 and clip.device.link is None
+        end_us = clip.clock.now_us + 20_000_000
+        turns.append(0)
+        while clip.clock.now_us < end_us:
+            clip.step()
+            turns[-1] += 1
+    assert abs(turns[1] - turns[0]) <= 20, turns
+
+
+def test_a_file_that_cannot_be_compiled_keeps_the_computer_out_and_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clip = walking(20)
+
+    def half_written(*args: object) -> None:
+        raise SyntaxError("invalid syntax")
+
+    monkeypatch.setattr("walktall.visit.Visit", half_written)
+    clip.port.host.open()  # type: ignore[attr-defined]
+    wear_s = clip.field("wear_s")
+    clip.run_for(125)  # twelve times: ten turns in a row that fail are for `code.py`
+    assert clip.device.errors == 13 and clip.device.last_error.startswith("link SyntaxError")
+    assert clip.field("wear_s") - wear_s >= 124 and clip.honest()
+
+
+def test_in_maintenance_what_answers_a_computer_is_loaded_before_its_files_are_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clip = walking(20)
+    clip.device._maintenance = True
+    clip.run_for(1)
+    assert clip.device.link is not None  # nobody has opened the port
+
+    def of_another_firmware(*args: object) -> None:
+        raise AttributeError("no such attribute")
+
+    monkeypatch.setattr("walktall.visit.Visit", of_another_firmware)
+    for _ in range(2):
+        clip.hello()
+        clip.port.host.close()  # type: ignore[attr-defined]
+        clip.run_for(30)  # the files are copied
+    assert clip.hello()["errors"] == 0
+
+
 def test_live_data_comes_with_each_tick_while_wanted() -> None:
     clip = walking(20)
     clip.ask(wire.LIVE, b"\x01")

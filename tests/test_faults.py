@@ -20,6 +20,7 @@ import pytest
 from walktall import journal, wire
 from walktall import records as r
 from walktall import settings as s
+from walktall.hw.motor import HapticMotor
 from walktall.visit import Visit
 from walktall_sim import board as board_module
 from walktall_sim import flash
@@ -335,6 +336,47 @@ def test_a_motor_that_goes_away_in_a_buzz_costs_the_buzz_alone() -> None:
     clip.run_for(15)
     assert not clip.motor_on or clip.device.buzzing
     assert clip.names().count("buzz") >= 2
+
+
+@pytest.mark.parametrize("deaf", [1, 2, 3, 20])
+def test_a_haptic_chip_that_does_not_hear_off_is_told_again_until_it_does(deaf: int) -> None:
+    clip = scene()
+
+    class Chip:
+        """The first `off` after a drive is not acknowledged, `deaf` times."""
+
+        driven = 0
+        left = deaf
+        on_us = off_us = 0
+        mode = 0
+
+        def use_ERM(self) -> None:
+            pass
+
+        @property
+        def realtime_value(self) -> int:
+            return self.driven
+
+        @realtime_value.setter
+        def realtime_value(self, value: int) -> None:
+            if self.driven and not value and not clip.device.buzzing and self.left:
+                self.left -= 1
+                raise OSError(19)
+            self.driven = value
+
+    chip = Chip()
+    clip.device._motor = HapticMotor(chip)
+    while not clip.device.buzzing:
+        clip.step()
+    while clip.device.buzzing:
+        clip.step()
+    ended_us = clip.clock.now_us
+    while chip.driven and clip.clock.now_us < ended_us + 20_000_000:
+        clip.step()
+    assert not chip.driven and not chip.left
+    # Twice at once, then with each turn, of which four or more lie in a second.
+    assert clip.clock.now_us - ended_us <= (0 if deaf < 2 else deaf * 250_000)
+    assert clip.device.errors == 1 and clip.device.last_error == "motor OSError 19"
 
 
 # ---- journal --------------------------------------------------------------------------------------------------------

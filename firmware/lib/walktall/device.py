@@ -177,7 +177,8 @@ class Device(Sensing):
         #: The computer's visit and its link, None while none is there.
         self.visit = None
         self.link = None
-        self._arriving = 0  # modules of the visit that are loaded
+        #: Modules of the visit that are loaded already, while a computer is let in.
+        self.arriving = 0
         self._shut_s = 0  # until a computer is let in again, after it could not be
         self._gone_s = 0  # since the computer has gone
         self._bad_frames = 0
@@ -289,7 +290,7 @@ class Device(Sensing):
             beat = ticks_diff(self._beat_ms, now_ms)
             if beat < wait:
                 wait = beat
-        if self._arriving:
+        if self.arriving and not self._buzz.busy:
             pause = _LINK_BUSY_MS
         elif self.link is not None and self.link.connected:
             pause = _LINK_BUSY_MS if self.link.busy or self.visit.sources is not None else _LINK_MS
@@ -331,8 +332,11 @@ class Device(Sensing):
         self._look_at_button(now_ms)
         if self.link is not None:
             self._attend(now_ms)
-        elif self._port.connected and not self._shut_s and not self._buzz.busy:
-            self._let_in(now_ms)
+        elif not self._shut_s and not self._buzz.busy:
+            if self._port.connected or self._maintenance:
+                self._let_in(now_ms)
+            else:
+                self.arriving = 0  # gone before it was let in
         if self._buzz.busy:
             duty_u16 = self._buzz.step(now_ms)
             if not self._buzz.busy:
@@ -344,6 +348,8 @@ class Device(Sensing):
                 self._drive(0 if self._retried else duty_u16)
             elif self._glance(now_ms):
                 self._drive(duty_u16)
+        elif self._duty_u16:
+            self._drive(0)
         if not self._buzz.busy and not self.off and ticks_diff(now_ms, self._due_ms) >= 0:
             self._sense(now_ms)
         if self._calibrating:
@@ -398,29 +404,31 @@ class Device(Sensing):
     def _let_in(self, now_ms):
         """A computer is there: load what answers it, a module a turn, for compiling one takes a good part of a second.
 
-        Without the memory for it the walk goes on, and it is tried again.
+        Without the memory for it the walk goes on, and it is tried again. In maintenance it is all loaded at once, and
+        stays: a computer is about to write files of another firmware over those that would be loaded later.
         """
-        self._arriving += 1
+        self.arriving += 1
         try:
             gc.collect()
-            if self._arriving == 1:
+            if self.arriving == 1:
                 from . import frames  # noqa: F401
-            elif self._arriving == 2:
+            elif self.arriving == 2:
                 from . import answers  # noqa: F401
-            elif self._arriving == 3:
+            elif self.arriving == 3:
                 from . import link  # noqa: F401
             else:
-                self._arriving = 0
+                self.arriving = 0
                 from .visit import Visit
 
                 self.visit = Visit(self, self._port, self._bad_frames)
                 self.link = self.visit.link
                 self._gone_s = 0
-                self._attend(now_ms)
-        except (ImportError, MemoryError, OSError) as fault:
-            self._arriving = 0
+        except Exception as fault:  # a file half written, too
+            self.arriving = 0
             self._shut_s = _LET_IN_AGAIN_S
             self._note("link", fault)
+        if self.link is not None:
+            self._attend(now_ms)
 
     def _attend(self, now_ms):
         """A turn of the visit."""
@@ -429,11 +437,11 @@ class Device(Sensing):
             self.visit.step_selftest()
 
     def _each_second_of_a_visit(self):
-        """A while after the computer has gone the visit is over, and its memory free again."""
+        """A while after the computer has gone the visit is over, and its memory free again; not in maintenance."""
         self._rouse()
         link = self.link
         self._gone_s = 0 if link.connected or self.visit.sources is not None else self._gone_s + 1
-        if self._gone_s >= _STAYS_S:
+        if self._gone_s >= _STAYS_S and not self._maintenance:
             self.errors += link.faults
             self._bad_frames = link.bad_frames
             self.visit = None

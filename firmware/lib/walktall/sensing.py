@@ -50,21 +50,25 @@ class Sensing(Wearing):
     def _drive(self, duty_u16):
         if duty_u16 == self._duty_u16:
             return
+        self._tell_motor(duty_u16)
+        if self._duty_u16 < 0 and not duty_u16:
+            self._tell_motor(0)
+
+    def _tell_motor(self, duty_u16):
+        """A driver chip that is missing: the walk goes on without it. One that has not heard `off` may drive the motor
+        still, and is told again: at once, and then with each turn."""
         try:
             self._motor.duty_u16 = duty_u16
             self._duty_u16 = duty_u16
         except (OSError, RuntimeError, ValueError) as fault:
-            # A driver chip that is missing: the walk goes on without it.
-            self._note("motor", fault)
-            self._duty_u16 = duty_u16
+            if self._duty_u16 >= 0:
+                self._note("motor", fault)
+            self._duty_u16 = -1
 
     def _motor_off(self):
         self._buzz.stop()
-        try:
-            self._motor.duty_u16 = 0
-        except (OSError, RuntimeError, ValueError) as fault:
-            self._note("motor", fault)
-        self._duty_u16 = 0
+        self._tell_motor(0)
+        self._drive(0)
 
     def _start_pattern(self, pattern):
         duty_u16 = self.settings.values[_SET_STRENGTH_PCT] * 65535 // 100

@@ -67,15 +67,17 @@ class HapticMotor:
     def duty_u16(self, duty_u16):
         if duty_u16 == self._duty_u16:
             return
-        self._duty_u16 = duty_u16
+        self._duty_u16 = -1  # a write that fails may have arrived or not: the next one is written, whatever it is
         # RTP (02h) is signed: 0..127 drives forward.
         self._drv.realtime_value = duty_u16 >> 9
+        self._duty_u16 = duty_u16
 
     def stop(self):
         """Off and out of playback."""
-        self._duty_u16 = 0
+        self._duty_u16 = -1
         self._drv.realtime_value = 0
         self._drv.mode = _MODE_INTERNAL
+        self._duty_u16 = 0
 
 
 class NoMotor:

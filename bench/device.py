@@ -254,7 +254,7 @@ def measure(rounds: int, counted: int = _COUNTED_SAMPLES) -> Costs:
         big = 4 << 20
         kept, crowded, names = memory(
             machine.micropython(
-                "cost_memory", call="step()", times=STEPS, heap_bytes=big, driver=True, docstrings=False
+                "cost_memory", call="step()", times=STEPS, heap_bytes=1 << 20, driver=True, docstrings=False
             ).splitlines()
         )
         times = ratios(

@@ -615,7 +615,7 @@ OURS: tuple[tuple[str, str, str], ...] = (
     ("answers", "device.link", "_send_settings"),
     ("visit", "device.visit", "utc_s"),
     ("wearing", "device", "_show"),
-    ("sensing", "device", "_feed"),
+    ("sensing", "device", "_samples_to_tick"),
     ("motion", "walktall.chain", "take"),
     ("session", "device.session", "second"),
     ("supply", "device._supply", "receive"),

@@ -43,7 +43,7 @@ def test_heap_and_memory_hold_their_bounds(costs: device.Costs) -> None:
     assert all(n > 10000 for _, n, *_ in costs.heap)
     assert {"device", "driver", "device made", "code.py", *device.NOT_IMPORTS} <= set(costs.kept)
     # A tenth more than it takes now.
-    assert costs.imported < 168 * 1024
+    assert costs.imported < 190 * 1024
     assert costs.worn < 145 * 1024
     assert costs.worn < costs.starting[0] < 160 * 1024
     assert costs.worn < costs.visited < costs.worn + 20 * 1024

@@ -386,12 +386,11 @@ def page(costs: Costs, rounds: int) -> str:
         "when it is let go, beside some 2.5 KiB of names, which stay; in CircuitPython it was measured at 16 KiB in "
         "all:",
         "the two pack alike. Now and then a step brings a new table of names, twice as large as the last, for all that",
-        "follow (at `driver`, `calibrate`, `selftest`). The steps are those of `code.py`: parts and sensor first, while the",
-        "heap is empty; then what made them is let go, Adafruit's driver with it, because a restart of the sensor "
-        "writes",
-        "the same registers by itself. `adafruit_bus_device` is built into CircuitPython. What answers a computer",
-        "comes when its port is opened, a module a turn, and goes when it has gone; the self-test comes when it is",
-        "asked for. The banks are flash.",
+        "follow (at `driver`, `calibrate`, `selftest`). The steps are those of `code.py`: parts and sensor first,",
+        "while the heap is empty; then what made them is let go, Adafruit's driver with it, because a restart of the",
+        "sensor writes the same registers by itself. `adafruit_bus_device` is built into CircuitPython. What answers a",
+        "computer comes when its port is opened, a module a turn, and goes when it has gone; the self-test comes when",
+        "it is asked for. The banks are flash.",
         "",
         "*At the most* counts the parser's tree. CircuitPython parses a module as a whole before it compiles it, and",
         "the tree takes about twice the module's source, comments left out; it is freed by name, and no collection",

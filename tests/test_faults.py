@@ -379,6 +379,31 @@ def test_a_haptic_chip_that_does_not_hear_off_is_told_again_until_it_does(deaf: 
     assert clip.device.errors == 1 and clip.device.last_error == "motor OSError 19"
 
 
+def test_a_haptic_chip_on_a_stuck_bus_costs_a_turn_one_time_out() -> None:
+    clip = scene()
+    in_a_buzz(clip, random.Random(1))
+
+    class Stuck:
+        @property
+        def duty_u16(self) -> int:
+            return 0
+
+        @duty_u16.setter
+        def duty_u16(self, value: int) -> None:
+            clip.clock.sleep(1.0)
+            raise OSError(110)
+
+    clip.device._motor = Stuck()
+    longest_us = 0
+    for _ in range(40):
+        began_us = clip.clock.now_us
+        clip.device.poll()
+        longest_us = max(longest_us, clip.clock.now_us - began_us)
+    # The sensor's own time-outs come on top, and the watchdog waits 6 s.
+    assert 1_000_000 <= longest_us <= 1_100_000
+    assert clip.device.errors <= 3
+
+
 # ---- journal --------------------------------------------------------------------------------------------------------
 
 

@@ -337,6 +337,8 @@ class Device(Sensing):
                 self._let_in(now_ms)
             else:
                 self.arriving = 0  # gone before it was let in
+        if self._duty_u16 < 0:
+            self._tell_motor(0)
         if self._buzz.busy:
             duty_u16 = self._buzz.step(now_ms)
             if not self._buzz.busy:
@@ -348,8 +350,6 @@ class Device(Sensing):
                 self._drive(0 if self._retried else duty_u16)
             elif self._glance(now_ms):
                 self._drive(duty_u16)
-        elif self._duty_u16:
-            self._drive(0)
         if not self._buzz.busy and not self.off and ticks_diff(now_ms, self._due_ms) >= 0:
             self._sense(now_ms)
         if self._calibrating:

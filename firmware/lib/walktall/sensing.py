@@ -17,7 +17,7 @@ except ImportError:
 
 from . import buzz as z
 from . import events as e
-from .ticks import ticks_add
+from .ticks import ticks_add, ticks_diff
 from .wearing import Wearing
 
 # Of `settings`; private, so that they fold: tests/test_house_rules.py holds them to it.
@@ -48,27 +48,30 @@ class Sensing(Wearing):
     # Motor.
 
     def _drive(self, duty_u16):
-        if duty_u16 == self._duty_u16:
-            return
-        self._tell_motor(duty_u16)
-        if self._duty_u16 < 0 and not duty_u16:
-            self._tell_motor(0)
+        if duty_u16 != self._duty_u16 and self._duty_u16 >= 0:
+            self._tell_motor(duty_u16)
 
     def _tell_motor(self, duty_u16):
         """A driver chip that is missing: the walk goes on without it. One that has not heard `off` may drive the motor
-        still, and is told again: at once, and then with each turn."""
-        try:
-            self._motor.duty_u16 = duty_u16
-            self._duty_u16 = duty_u16
-        except (OSError, RuntimeError, ValueError) as fault:
-            if self._duty_u16 >= 0:
-                self._note("motor", fault)
-            self._duty_u16 = -1
+        still, and is told again: at once, unless its bus is stuck, which takes a second to tell; then once in each
+        turn, and nothing else until it hears."""
+        began_ms = self._ticks_ms()
+        heard = self._duty_u16 >= 0
+        for _ in range(2):
+            try:
+                self._motor.duty_u16 = duty_u16
+                self._duty_u16 = duty_u16
+                return
+            except (OSError, RuntimeError, ValueError) as fault:
+                if self._duty_u16 >= 0:
+                    self._note("motor", fault)
+                self._duty_u16 = -1
+            if duty_u16 or not heard or ticks_diff(self._ticks_ms(), began_ms) >= _AGAIN_MS:
+                return
 
     def _motor_off(self):
         self._buzz.stop()
         self._tell_motor(0)
-        self._drive(0)
 
     def _start_pattern(self, pattern):
         duty_u16 = self.settings.values[_SET_STRENGTH_PCT] * 65535 // 100

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from walktall import device, events, records
+from walktall import device, events, records, sensing
 from walktall.session import merge_into
 from walktall.settings import Settings, describe_limits, index_of, parse_text
 
@@ -491,14 +491,14 @@ def _doze(chain: Any, sessions: _Sessions, walk: Walk, at: int) -> int:
     end = walk.n - walk.n % events.TICK_SAMPLES
     moved = 0
     while at < end and not moved:
-        moved = wake_up.feed(walk.source.block(at, device._DOZE_SAMPLES), at)
-        at += device._DOZE_SAMPLES
-        if chain.dozed(device._DOZE_SAMPLES) & events.SECOND:
+        moved = wake_up.feed(walk.source.block(at, sensing._DOZE_SAMPLES), at)
+        at += sensing._DOZE_SAMPLES
+        if chain.dozed(sensing._DOZE_SAMPLES) & events.SECOND:
             sessions.second()
     if moved:
         chain.woke()
-        at += device._WAKE_SAMPLES
-        if chain.dozed(device._WAKE_SAMPLES) & events.SECOND:
+        at += sensing._WAKE_SAMPLES
+        if chain.dozed(sensing._WAKE_SAMPLES) & events.SECOND:
             sessions.second()
     return at
 

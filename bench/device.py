@@ -284,7 +284,8 @@ def target_rows(costs: Costs) -> list[tuple[str, str, str, bool, str]]:
             f"{costs.names[0]} names, {_kib(costs.names[1])} with their table, are half of it already; {_kib(driver)} "
             "are Adafruit's driver, the rest everything in docs/algorithm.md, the trace, the journal and the wire, as "
             f"bytecode, classes and constants. No board holds all of it at a time: {_kib(costs.worn)} while somebody "
-            "walks, the device's own buffers among them (below). To halve that would take another language",
+            "walks, the device's own buffers among them (below). What would help most: fewer names, and modules "
+            "compiled by CircuitPython's own mpy-cross, which needs no tree on the board",
         ),
         (
             "pipeline, one sample: decode, tilt, gait, ticks, seconds",
@@ -311,8 +312,9 @@ def verdict(costs: Costs) -> str:
         f"Beside that heap: {fits(costs.worn)} while somebody walks, {fits(costs.starting[0])} at the most crowded "
         f"moment of the start; {fits(costs.visited)} with a computer, {fits(costs.arriving[0])} when it arrives. Where "
         "it does not suffice for a computer the walk goes on, and it is tried again; where it does not suffice for the "
-        "start, nothing runs. The figure is an old one, of a board with a display, and none for a XIAO was found; an "
-        "RP2040 has 264 KiB of RAM. On a board, `import gc; gc.mem_free()` on the console tells."
+        "start, nothing runs. The figure is an old one, of a board with a display, and none for a XIAO was found; "
+        "a Pico W had 123 KiB with CircuitPython 9.0.0 and 139 with 8.2 (adafruit/circuitpython, issue 9085). So it is open "
+        "whether all of it fits a board. On one, `import gc; gc.mem_free()` on the console tells."
     )
 
 

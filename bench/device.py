@@ -313,8 +313,8 @@ def verdict(costs: Costs) -> str:
         f"moment of the start; {fits(costs.visited)} with a computer, {fits(costs.arriving[0])} when it arrives. Where "
         "it does not suffice for a computer the walk goes on, and it is tried again; where it does not suffice for the "
         "start, nothing runs. The figure is an old one, of a board with a display, and none for a XIAO was found; "
-        "a Pico W had 123 KiB with CircuitPython 9.0.0 and 139 with 8.2 (adafruit/circuitpython, issue 9085). So it is open "
-        "whether all of it fits a board. On one, `import gc; gc.mem_free()` on the console tells."
+        "a Pico W had 123 KiB with CircuitPython 9.0.0 and 139 with 8.2 (adafruit/circuitpython, issue 9085). So it is "
+        "open whether all of it fits a board. On one, `import gc; gc.mem_free()` on the console tells."
     )
 
 

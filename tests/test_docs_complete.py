@@ -77,11 +77,11 @@ def test_each_field_and_message_has_its_place() -> None:
 
 
 def test_each_light_and_press_has_its_place() -> None:
-    from walktall import buttons, device
+    from walktall import buttons, wearing
 
     page = (DOCS / "device.md").read_text()
     lights = page.split("## What one sees")[1].split("\n## ")[0]
-    states = [name for name in dir(device) if name.startswith("LED_")]
+    states = [name for name in dir(wearing) if name.startswith("LED_")]
     rows = [line for line in lights.splitlines() if line.startswith("| ") and "---" not in line]
     assert len(states) >= 8
     assert len(rows) - 1 >= len(states), "a state of the light has no row"

@@ -475,8 +475,9 @@ def test_a_second_cut_while_it_recovers_loses_nothing_more(skew: int, soak: bool
         else:
             raise AssertionError("a boot that never ends")
     print(tried, "second cuts")
-    # Aligned, the blank blocks ahead are whole whatever the cut tore: the boot writes nothing at all.
-    assert tried > 10 if skew else tried == 0
+    # Aligned, the blank blocks ahead are whole whatever the cut tore, and the boot writes nothing, unless the torn one
+    # was the eighth of them: then it blanks two sectors anew.
+    assert tried > 10 if skew else tried in (0, 2)
 
 
 # Checkpoints.

@@ -64,8 +64,7 @@ def load() -> dict[str, str]:
 
 def default_map(command: Any, values: dict[str, str]) -> dict[str, Any]:
     """The defaults as click wants them, by the names of commands and of their options."""
-    commands = getattr(command, "commands", None)
-    if commands is not None:
-        return {name: default_map(each, values) for name, each in commands.items()}
     names = {parameter.name for parameter in command.params}
-    return {name: value for name, value in values.items() if name in names}
+    own = {name: value for name, value in values.items() if name in names}
+    commands = getattr(command, "commands", {})
+    return own | {name: default_map(each, values) for name, each in commands.items()}

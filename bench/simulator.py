@@ -41,8 +41,8 @@ HOUR = 3600 * HZ
 #: What the figures depend on, beside the chain: the way of a recording to it.
 WAY = ("engine", "replay", "source", "spool", "resample", "recordings", "fullpath", "board", "chips", "bus", "clock")
 LENGTHS = {"1 minute": 60, "10 minutes": 600, "1 hour": 3600, "6 hours": 21600, "1 day": 86400, "7 days": 604800}
-#: Work for one process; 60 s are asked for, and twice that leaves what starting costs behind.
-SWEEP_S = 120.0
+#: Work for one process, by the first few combinations, which come dearer than the many; 60 s are asked for.
+SWEEP_S = 80.0
 
 VQF_LEAST = 4.0
 MADGWICK_LEAST = 12.0
@@ -266,12 +266,15 @@ def sweep(seconds: float, folder: Path) -> tuple[float, float, float]:
     the work of one two sweeps of one process each do side by side, which share nothing but the computer."""
 
     def took(combinations: int, jobs: int, name: str = "sweep") -> float:
-        # A fast computer wants more combinations than there are seconds of hold: limits then vary as well.
-        limits = -(-combinations // 100)
-        holds = ",".join(str(5 + k) for k in range(-(-combinations // limits)))
-        angles = ",".join(str(12 + k) for k in range(limits))
+        # A fast computer wants more combinations than there are seconds of hold: limits then vary as well, and what
+        # re-arms.
+        rearms = -(-combinations // 2000)
+        limits = -(-combinations // (100 * rearms))
+        holds = -(-combinations // (limits * rearms))
         out = folder / f"{name}-{combinations}-{jobs}.parquet"
-        varied = ("--vary", f"hold_s={holds}", "--vary", f"on_deg={angles}")
+        varied: list[str] = []
+        for setting, first, n in (("hold_s", 5, holds), ("on_deg", 12, limits), ("rearm_s", 5, rearms)):
+            varied += ["--vary", f"{setting}={','.join(str(first + k) for k in range(n))}"]
         return command("sweep", "made", *varied, "--jobs", str(jobs), "--out", out).wall_s
 
     one, four = took(1, 1), took(4, 1)

@@ -17,11 +17,13 @@ import tempfile
 import textwrap
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import FrameType
 from typing import Any
 
-from tests.vm.machine import ExerciseFailed, Machine, MachineMissing, without_docstrings
+from walktall_host.drive import made
+
+from tests.vm.machine import ExerciseFailed, Machine, MachineMissing
 from tests.vm.vectors import write_all
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -249,18 +251,26 @@ def measure(rounds: int, counted: int = _COUNTED_SAMPLES) -> Costs:
         write_all(vectors, SEED)
         drive = vectors / "drive"
         drive.mkdir()
-        (drive / "code.py").write_text(without_docstrings((FIRMWARE / "code.py").read_text(encoding="utf-8")))
+        (drive / "code.py").write_text(made(ROOT).files[PurePosixPath("code.py")], encoding="utf-8")
         machine = Machine(vectors, mounts=((drive, "/drive"),))
         big = 4 << 20
         kept, crowded, names = memory(
             machine.micropython(
-                "cost_memory", call="step()", times=STEPS, heap_bytes=1 << 20, driver=True, docstrings=False
+                "cost_memory",
+                call="step()",
+                times=STEPS,
+                heap_bytes=1 << 20,
+                driver=True,
+                docstrings=False,
+                compact=True,
             ).splitlines()
         )
         times = ratios(
-            machine.micropython("cost_time", call="step()", times=rounds, heap_bytes=big, driver=True).splitlines()
+            machine.micropython(
+                "cost_time", call="step()", times=rounds, heap_bytes=big, driver=True, compact=True
+            ).splitlines()
         )
-        turns = heap(machine.micropython("heap_device", heap_bytes=big, driver=True).splitlines())
+        turns = heap(machine.micropython("heap_device", heap_bytes=big, driver=True, compact=True).splitlines())
         return Costs(times, kept, crowded, names, turns, count_opcodes(vectors / "walk.bin", counted))
 
 

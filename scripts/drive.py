@@ -1,10 +1,10 @@
 """`make drive`: the content of the board's drive, ready to be copied, in build/drive.
 
-Our files as they lie in firmware/, and the libraries of firmware/requirements.txt in exactly the versions pinned there,
-from vendor/: such of their .py files as the firmware imports, as their packages were published, each held against the
-package installed here and the hash that it tells, and their licences. Nothing else. What only a computer imports is
-left out, and so is requirements.txt itself. It is the list of `walktall install`. After a change of a pin,
-`scripts/drive.py --vendor` fetches vendor/ anew.
+Our files made compact (walktall_host.compact; `--plain`: as they lie in firmware/), and the libraries of
+firmware/requirements.txt in exactly the versions pinned there, from vendor/: such of their .py files as the firmware
+imports, as their packages were published, each held against the package installed here and the hash that it tells, and
+their licences. Nothing else. What only a computer imports is left out, and so is requirements.txt itself. It is the
+list of `walktall install`. After a change of a pin, `scripts/drive.py --vendor` fetches vendor/ anew.
 
 The folder is made anew each time, beside the old one, and takes its place when it is whole.
 """
@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 
 from walktall_host import drive as walktall_drive
 from walktall_host.drive import LICENSES, blocks_bytes
+from walktall_host.errors import BadInput
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRMWARE = ROOT / "firmware"
@@ -142,12 +143,14 @@ def pinned() -> dict[PurePosixPath, bytes]:
     )
 
 
-def content() -> dict[PurePosixPath, bytes]:
+def content(plain: bool = False) -> dict[PurePosixPath, bytes]:
     """Everything that belongs on the drive, by path, in order: the list of `walktall install`.
+
+    :param bool plain: our files as they lie in firmware/
 
     :raises Refused: see `library`; or vendor/ holds something else, or a module is not Python
     """
-    files = walktall_drive.content()
+    files = walktall_drive.content(plain)
     libraries = pinned()
     for path, data in files.items():
         ours = path.parts[0] != "lib" or path.parts[1] == OURS or path == LICENSES / "walktall.txt"
@@ -192,14 +195,14 @@ def write(files: dict[PurePosixPath, bytes], out: Path) -> None:
     new.rename(out)
 
 
-def main(out: Path = OUT) -> int:
+def main(out: Path = OUT, plain: bool = False) -> int:
     try:
-        files = content()
+        files = content(plain)
         size = blocks_bytes(files)
         if size > SIZE_MAX_BYTES:
             raise Refused(f"{size // 1024} KiB, more than the {SIZE_MAX_BYTES // 1024} KiB that fit every board")
         write(files, out)
-    except (Refused, OSError) as fault:
+    except (Refused, BadInput, OSError) as fault:
         print(f"drive: {fault}", file=sys.stderr)
         return 1
     shown = out.relative_to(ROOT) if out.is_relative_to(ROOT) else out
@@ -212,4 +215,4 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["--vendor"]:
         print(f"vendor: {vendor()} files")
     else:
-        raise SystemExit(main())
+        raise SystemExit(main(plain=sys.argv[1:] == ["--plain"]))

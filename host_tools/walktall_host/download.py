@@ -35,6 +35,8 @@ Progress = Callable[[str, int, int], None]
 
 def _tell_nothing(what: str, done: int, total: int) -> None:
     """For who wants no progress."""
+
+
 # Fetches in a row that bring nothing new: then the port is too bad.
 _TRIES = 4
 # Rounds of 'the clip holds other bytes than these': one for a merge that came in between, one for another host.

@@ -1,20 +1,26 @@
-"""What belongs on a clip's drive: our files and the pinned libraries, as they came with this installation.
+"""What belongs on a clip's drive: our files made compact and the pinned libraries, as they came with this installation.
 
-In a wheel ``boot.py`` and its neighbours, the libraries and their licences lie in ``on_drive`` beside this module, and
-``lib/walktall`` is the installed package itself: there is one copy of the detector. In a checkout they are taken from
-``firmware/`` and ``vendor/``. ``make drive`` writes the same content into a folder.
+In a wheel all of it lies in ``on_drive`` beside this module, made when the wheel was built, so that every computer has
+the same bytes. In a checkout it is made of ``firmware/`` and ``vendor/``. ``make drive`` writes the same content into a
+folder. *Plain*, our files are the sources as they lie in ``firmware/``: for a board with memory to spare.
 """
 
-from collections.abc import Iterator
+import functools
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 import walktall
 from walktall import selftest
 
+from . import compact
 from .errors import BadInput
 
 _PACKAGE = Path(walktall.__file__).parent
-_IN_WHEEL = Path(__file__).parent / "on_drive"
+_HERE = Path(__file__).parent
+_IN_WHEEL = _HERE / "on_drive"
+# Of a wheel: the sources of what lies in the drive's root; those of the package are the installed package.
+_PLAIN_IN_WHEEL = _HERE / "on_drive_plain"
 #: Files of our own in the drive's root. ``boot.py`` is the last to be written: docs/install.md says why.
 ROOT_FILES = ("settings.toml", "safemode.py", "code.py", "boot.py")
 LAST = PurePosixPath("boot.py")
@@ -26,44 +32,89 @@ LICENSES = PurePosixPath("lib/licenses")
 BLOCK_BYTES = 512
 
 
-def _folders() -> tuple[Path, Path, Path]:
-    """(root files, libraries, our licence), in a wheel or in a checkout.
+def _checkout() -> Path | None:
+    """The folder of the checkout, None in a wheel.
 
-    :raises BadInput: they are in neither
+    :raises BadInput: it is neither
     """
     if (_IN_WHEEL / "boot.py").is_file():
-        return _IN_WHEEL, _IN_WHEEL / "lib", _IN_WHEEL / "LICENSE"
-    firmware = _PACKAGE.parent.parent
-    checkout = firmware.parent
-    if (firmware / "boot.py").is_file() and (checkout / "vendor").is_dir():
-        return firmware, checkout / "vendor", checkout / "LICENSE"
+        return None
+    root = _PACKAGE.parent.parent.parent
+    if (root / "firmware" / "boot.py").is_file() and (root / "vendor").is_dir():
+        return root
     raise BadInput("the firmware's files did not come with this installation of walktall: install it anew")
 
 
-def _sources() -> Iterator[tuple[PurePosixPath, Path]]:
-    root, libraries, licence = _folders()
-    for name in ROOT_FILES:
-        yield PurePosixPath(name), root / name
-    for path in sorted(_PACKAGE.rglob("*.py")):
-        relative = path.relative_to(_PACKAGE)
-        if "__pycache__" not in relative.parts and relative.name not in selftest.HOST_ONLY:
-            yield OURS / relative.as_posix(), path
-    for path in sorted(libraries.rglob("*")):
-        relative = path.relative_to(libraries)
+def _below(folder: Path) -> Iterator[tuple[PurePosixPath, Path]]:
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
         if path.is_file() and "__pycache__" not in relative.parts:
-            yield PurePosixPath("lib") / relative.as_posix(), path
-    yield LICENSES / "walktall.txt", licence
+            yield PurePosixPath(relative.as_posix()), path
 
 
-def content() -> dict[PurePosixPath, bytes]:
+def _read(roots: Path, wiring: Path, libraries: Path, licence: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
+    """Our sources as they lie there, libraries, licences, wiring."""
+    for name in ROOT_FILES:
+        path = wiring if PurePosixPath(name) == KEPT else roots / name
+        yield PurePosixPath(name), path.read_bytes()
+    for relative, path in _below(_PACKAGE):
+        if path.suffix == ".py" and relative.name not in selftest.HOST_ONLY:
+            yield OURS / relative, path.read_bytes()
+    for relative, path in _below(libraries):
+        # In a wheel ours lie among them, compact.
+        if relative.parts[0] != OURS.name:
+            yield PurePosixPath("lib") / relative, path.read_bytes()
+    yield LICENSES / "walktall.txt", licence.read_bytes()
+
+
+@functools.cache
+def _compact(checkout: Path) -> compact.Compact:
+    return compact.of_folders(checkout / "firmware", _PACKAGE, checkout / "vendor")
+
+
+def made(checkout: Path) -> compact.Compact:
+    """Our files of a checkout made compact, with the names that they have now.
+
+    :raises BadInput: a source cannot be read, or is not understood
+    """
+    try:
+        return _compact(checkout)
+    except (compact.NotCompact, SyntaxError) as fault:
+        raise BadInput(f"the firmware cannot be made ready for a board: {fault}") from fault
+
+
+def content(plain: bool = False) -> dict[PurePosixPath, bytes]:
     """Everything that belongs on the drive, by path, in order; the same for every supported board.
 
+    :param bool plain: our files as they lie in ``firmware/``
     :raises BadInput: it did not come with this installation
     """
     try:
-        return dict(sorted((path, source.read_bytes()) for path, source in _sources()))
+        checkout = _checkout()
+        if checkout is None and not plain:
+            return dict(sorted((path, source.read_bytes()) for path, source in _below(_IN_WHEEL)))
+        if checkout is None:
+            licence = _IN_WHEEL / LICENSES / "walktall.txt"
+            files = dict(_read(_PLAIN_IN_WHEEL, _IN_WHEEL / KEPT, _IN_WHEEL / "lib", licence))
+        else:
+            firmware = checkout / "firmware"
+            files = dict(_read(firmware, firmware / KEPT, checkout / "vendor", checkout / "LICENSE"))
+        if checkout is not None and not plain:
+            files.update((path, text.encode()) for path, text in made(checkout).files.items())
+        return dict(sorted(files.items()))
     except OSError as fault:
         raise BadInput(f"a file of the firmware cannot be read: {fault}; install walktall anew") from fault
+
+
+def source_digest(files: Mapping[PurePosixPath, bytes]) -> bytes:
+    """What the self-test of a clip with these files tells of its own: `walktall.selftest.source_digest`."""
+    with tempfile.TemporaryDirectory() as folder:
+        for path, data in files.items():
+            if path.is_relative_to(OURS):
+                target = Path(folder) / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(data)
+        return bytes(selftest.source_digest(str(Path(folder) / OURS)))
 
 
 def file_blocks(size_bytes: int) -> int:

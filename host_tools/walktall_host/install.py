@@ -28,7 +28,7 @@ from .terminal import count, err, safe, write_json
 
 #: From the request until the drive is there: the watchdog may have to run out first, then a reset, and mounting.
 DRIVE_WITHIN_S = 90.0
-#: ... and until the clip answers again: it compiles its 350 KiB of sources first.
+#: ... and until the clip answers again: it compiles its modules first.
 BACK_WITHIN_S = 60.0
 _POLL_S = 0.5
 #: The clip's own ring of seconds, by far its largest file.
@@ -325,6 +325,12 @@ def command(
     force: Annotated[
         bool, typer.Option("--force", help="Also over another program's code.py, or over a later firmware.")
     ] = False,
+    plain: Annotated[
+        bool,
+        typer.Option(
+            "--plain", help="The sources as they are, not made compact: they need 70 KiB more of a board's heap."
+        ),
+    ] = False,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -335,7 +341,7 @@ def command(
 
     Example: walktall install --check
     """
-    files = drives.content()
+    files = drives.content(plain)
     if check:
         _check(drive, files, json_, quiet)
         return

@@ -15,6 +15,7 @@ from typing import Any
 import walktall
 from walktall import __version__, selftest, wire
 
+from . import drive
 from .client import Client, version_text
 from .errors import NoAnswer, WalktallError
 from .options import Device, Json, Port, Quiet
@@ -54,10 +55,15 @@ class Outcome:
         return self.passed and self.judges_alike and self.same_files
 
 
-def expected() -> tuple[bytes, bytes]:
-    """(vector digest, source digest) of the firmware that is installed beside this tool."""
+def expected() -> tuple[bytes, bytes, bytes]:
+    """Of the firmware that came with this tool: its vector digest; its source digest as `walktall install` puts it on a
+    clip; and that of the sources as they lie here, which `install --plain` and the virtual clip have.
+
+    :raises BadInput: the firmware did not come with this installation
+    """
     folder = Path(walktall.__file__).parent
-    return bytes(selftest.vector_digest()), bytes(selftest.source_digest(str(folder)))
+    compact = drive.source_digest(drive.content())
+    return bytes(selftest.vector_digest()), compact, bytes(selftest.source_digest(str(folder)))
 
 
 def run(
@@ -82,9 +88,10 @@ def run(
             )
         tell()
         sleep(_POLL_S)
-    vector_here, sources_here = expected()
+    vector_here, compact, plain = expected()
+    sources = reply.raw("source_digest")
     passed = reply.number("status") == wire.SELFTEST_PASSED
-    return Outcome(passed, reply.raw("vector_digest"), reply.raw("source_digest"), vector_here, sources_here)
+    return Outcome(passed, reply.raw("vector_digest"), sources, vector_here, plain if sources == plain else compact)
 
 
 @contextmanager

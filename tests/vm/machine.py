@@ -5,15 +5,24 @@ line. A machine that is missing fails the tests: without it nobody knows whether
 """
 
 import ast
+import atexit
+import functools
+import importlib
 import importlib.util
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+
+from walktall.selftest import HOST_ONLY
+from walktall_host import drive
+from walktall_host.compact import translate
 
 from tests.vm.install import PACKAGE, find_node
 
@@ -76,6 +85,40 @@ def copy_without_docstrings(mounts: Sequence[tuple[Path, str]], into: Path) -> l
     return copied
 
 
+_STAR = re.compile(r"^from \.(\w+) import \*.*$", re.MULTILINE)
+
+
+def _by_name(star: re.Match[str]) -> str:
+    """What `import *` brings and no other line does, by name: numbers are no names on the drive."""
+    module = importlib.import_module(f"walktall.{star[1]}")
+    named = set(re.findall(r"\w+", " ".join(re.findall(rf"^from \.{star[1]} import (.*)", star.string, re.MULTILINE))))
+    public = sorted(name for name in vars(module) if not name.startswith("_") and name not in named | {"const"})
+    return f"from .{star[1]} import {', '.join(public)}"
+
+
+@functools.cache
+def compact_mounts() -> tuple[tuple[Path, str], tuple[Path, str]]:
+    """Mounts of our modules as they lie on the drive, and of the scripts by the names that those have; beside them the
+    package's other modules, which only a host has, by those names, too."""
+    into = Path(tempfile.mkdtemp(prefix="walktall-compact-"))
+    atexit.register(shutil.rmtree, into, ignore_errors=True)
+    made = drive.made(ROOT)
+    files = dict(made.files)
+    for name in HOST_ONLY:
+        path = PurePosixPath("lib/walktall", name)
+        text = (FIRMWARE_LIB / "walktall" / name).read_text(encoding="utf-8")
+        files[path] = translate(_STAR.sub(_by_name, text), made, path)
+    for path, text in files.items():
+        (into / path).parent.mkdir(parents=True, exist_ok=True)
+        (into / path).write_text(text, encoding="utf-8")
+    scripts = into / "exercises"
+    scripts.mkdir()
+    for script in EXERCISES.glob("*.py"):
+        text = translate(script.read_text(encoding="utf-8"), made)
+        (scripts / script.name).write_text(text, encoding="utf-8")
+    return (into / "lib", "/lib"), (scripts, "/exercises")
+
+
 @dataclass(frozen=True)
 class Machine:
     """Both interpreters for the same script.
@@ -95,6 +138,7 @@ class Machine:
         heap_bytes: int = HEAP_BYTES,
         driver: bool = False,
         docstrings: bool = True,
+        compact: bool = False,
     ) -> str:
         """What a script of ``exercises`` prints under MicroPython.
 
@@ -102,17 +146,19 @@ class Machine:
         :param int times: how often
         :param bool driver: put the Adafruit driver beside the firmware
         :param bool docstrings: False where memory is measured: see `without_docstrings`
+        :param bool compact: the firmware's files as they lie on the drive, and the scripts by the names that those have
         """
         node = find_node()
         if node is None or not PACKAGE.is_dir():
             raise MachineMissing("MicroPython's WebAssembly build is not installed: run `make venv`")
-        libraries = [(FIRMWARE_LIB, "/lib"), *(driver_folders() if driver else ())]
-        rest = [(EXERCISES, "/exercises"), (self.vectors, "/vectors"), *self.mounts]
-        if docstrings:
-            return self._micropython(node, script, [*libraries, *rest], call, times, heap_bytes)
+        drivers = driver_folders() if driver else []
         with tempfile.TemporaryDirectory() as folder:
-            bare = copy_without_docstrings(libraries, Path(folder))
-            return self._micropython(node, script, [*bare, *rest], call, times, heap_bytes)
+            ours, scripts = compact_mounts() if compact else ((FIRMWARE_LIB, "/lib"), (EXERCISES, "/exercises"))
+            libraries = [ours, *drivers]
+            if not docstrings:
+                libraries = copy_without_docstrings(libraries, Path(folder))
+            mounts = [*libraries, scripts, (self.vectors, "/vectors"), *self.mounts]
+            return self._micropython(node, script, mounts, call, times, heap_bytes)
 
     def _micropython(
         self, node: Path, script: str, mounts: list[tuple[Path, str]], call: str, times: int, heap_bytes: int

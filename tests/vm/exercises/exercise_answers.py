@@ -13,7 +13,7 @@ class Handler:
 
     def __init__(self, held):
         self.journal = held
-        self.asked = []
+        self._asked = []
 
     def uptime_s(self):
         return 77
@@ -22,32 +22,32 @@ class Handler:
         return 200000077
 
     def set_clock(self, utc_s):
-        self.asked.append(utc_s)
+        self._asked.append(utc_s)
 
     def settings_changed(self):
-        self.asked.append("settings")
+        self._asked.append("settings")
 
     def identify(self):
-        self.asked.append("identify")
+        self._asked.append("identify")
 
     def begin_calibration(self):
-        self.asked.append("calibrate")
-        return len(self.asked) % 2 == 0
+        self._asked.append("calibrate")
+        return len(self._asked) % 2 == 0
 
     def cancel_calibration(self):
-        self.asked.append("cancel")
+        self._asked.append("cancel")
 
     def calibration_status(self):
         return 2
 
     def live(self, on):
-        self.asked.append(on)
+        self._asked.append(on)
 
     def mark(self):
-        self.asked.append("mark")
+        self._asked.append("mark")
 
     def wipe(self):
-        self.asked.append("wipe")
+        self._asked.append("wipe")
 
     def maintenance(self):
         return False
@@ -114,5 +114,5 @@ for request_id in range(400):
             digest.add(byte)
     desk.sent.clear()
 digest.tell()
-print(desk._handler.asked)
+print(desk._handler._asked)
 print(list(held.settings.values), held.acked_seq, held.count)

@@ -18,7 +18,7 @@ class Imu:
         self.clock = clock
         self.counts = array("h", bytearray(2 * 6 * 32))
         self.overrun = False
-        self.at = 0
+        self.read_at = 0
         self.fed_ms = 0
         self.failing = 0
         self.starts = 0
@@ -58,25 +58,25 @@ class Imu:
         if self.failing:
             raise OSError(5)
         self.looks += 1
-        self.at = self.fed_ms * 52 // 1000
+        self.read_at = self.fed_ms * 52 // 1000
         return 1 if self.looks > 3 else 0
 
     def wake(self):
         pass
 
     def restart_fifo(self):
-        self.at = self.fed_ms * 52 // 1000
+        self.read_at = self.fed_ms * 52 // 1000
 
     def drain(self):
         if self.failing:
             raise OSError(5)
         due = self.fed_ms * 52 // 1000
-        n = min(32, due - self.at, self.n - self.at)
+        n = min(32, due - self.read_at, self.n - self.read_at)
         if n <= 0:
             return 0
         for i in range(6 * n):
-            self.counts[i] = self.vector[6 * self.at + i]
-        self.at += n
+            self.counts[i] = self.vector[6 * self.read_at + i]
+        self.read_at += n
         return n
 
 
@@ -107,7 +107,7 @@ def run(name, changes, meddle):
             button.pressed = press[0] % 250 > 120
 
     press = [0]
-    while imu.at < imu.n and polls < 20000:
+    while imu.read_at < imu.n and polls < 20000:
         polls += 1
         device.rest(sleep)
         if naps[0] == 0 or device.wait_ms() == 0:
@@ -119,7 +119,7 @@ def run(name, changes, meddle):
                 imu.failing = 12
             if imu.failing:
                 imu.failing -= 1
-                imu.at = imu.fed_ms * 52 // 1000  # nothing gathers while it is away
+                imu.read_at = imu.fed_ms * 52 // 1000  # nothing gathers while it is away
         device.poll()
         if motor.duty != duty:
             duty = motor.duty

@@ -65,12 +65,11 @@ class Ring:
         return n
 
 
-
 class Handler:
     def __init__(self, held):
         self.journal = held
         self.trace = Ring()
-        self.told = []
+        self._told = []
         self.clock_s = 0
 
     def uptime_s(self):
@@ -89,17 +88,17 @@ class Handler:
         self.clock_s = utc_s
 
     def settings_changed(self):
-        self.told.append("settings")
+        self._told.append("settings")
 
     def identify(self):
-        self.told.append("identify")
+        self._told.append("identify")
 
     def begin_calibration(self):
-        self.told.append("calibrate")
-        return len(self.told) % 2 == 0
+        self._told.append("calibrate")
+        return len(self._told) % 2 == 0
 
     def cancel_calibration(self):
-        self.told.append("cancel")
+        self._told.append("cancel")
 
     def calibration_status(self):
         return 4
@@ -110,10 +109,10 @@ class Handler:
         return 0
 
     def live(self, on):
-        self.told.append("live on" if on else "live off")
+        self._told.append("live on" if on else "live off")
 
     def mark(self):
-        self.told.append("mark")
+        self._told.append("mark")
 
     def maintenance(self):
         return True
@@ -122,7 +121,7 @@ class Handler:
         self.trace.wiping = True
 
     def raw(self, minutes):
-        self.told.append("raw")
+        self._told.append("raw")
         return minutes * 60 if minutes < 9 else -1
 
     def raw_left_s(self):
@@ -196,7 +195,7 @@ for request_id, kind, body in (
 ):
     for answer in ask(wire.encode(kind, request_id, body)):
         print(request_id, answer)
-print(handler.told)
+print(handler._told)
 
 # Garbage, cut frames and doubled ones: the answers still come, and they are the same on both interpreters.
 for turn in range(60):

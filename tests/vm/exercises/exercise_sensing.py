@@ -17,10 +17,10 @@ class Imu:
     def __init__(self):
         self.counts = array("h", bytearray(2 * 6 * 33))
         self.overrun = False
-        self.at = 0
+        self.read_at = 0
         self.held = 0
         self.failing = 0
-        self.told = []
+        self._told = []
 
     def start(self):
         if self.failing:
@@ -28,7 +28,7 @@ class Imu:
         self.held = 0
 
     def power_cycle(self):
-        self.told.append("cycle")
+        self._told.append("cycle")
         self.start()
 
     def check(self):
@@ -40,13 +40,13 @@ class Imu:
         return 1 if not self.failing else -1
 
     def doze(self):
-        self.told.append("doze")
+        self._told.append("doze")
 
     def moved(self):
         return chance.below(8) == 0
 
     def wake(self):
-        self.told.append("wake")
+        self._told.append("wake")
 
     def restart_fifo(self):
         self.held = 0
@@ -60,10 +60,10 @@ class Imu:
         n = min(32, self.held)
         self.held -= n
         for k in range(n):
-            at = 6 * (self.at % n_vector)
+            at = 6 * (self.read_at % n_vector)
             for i in range(6):
                 self.counts[6 * k + i] = vector[at + i]
-            self.at += 1
+            self.read_at += 1
         return n
 
 
@@ -94,4 +94,4 @@ for _ in range(6000):
     for figure in (device.chain.n_samples, device._gap, device._owed, device._dozing, device._duty_u16):
         digest.add(figure)
 digest.tell()
-print(imu.told, device.errors, device.last_error, device.sensor_ok, device.uptime_s(), list(device.session.fields))
+print(imu._told, device.errors, device.last_error, device.sensor_ok, device.uptime_s(), list(device.session.fields))

@@ -1,0 +1,706 @@
+"""The firmware's files as a board takes them: the same program, without what only people read.
+
+A board keeps every name of a source in its heap for good, parses each module as a whole, and looks a constant of
+another module up each time. So the files for the drive are made of ours, by steps that change no meaning:
+
+1. docstrings and comments go;
+2. a whole number that a module defines once stands where it is used, in other modules too; its definition goes;
+3. names become short ones. One source name has one short name, in all files, wherever it stands: variable, attribute,
+   parameter or keyword. Two names share a short one where no module, class or function has both;
+4. statements share lines where they may: each line costs a function a byte or two.
+
+What comes from outside keeps its name: whatever we do not define ourselves, what CircuitPython's objects have too
+(`OUTSIDE`), what a library has, what stands in a string by itself, and all modules' names.
+
+What it does not do: change an expression, an order, a condition. A file that it does not understand is refused
+(`NotCompact`). Why, and what holds the files to the sources: docs/decisions/007-what-lies-on-the-drive.md. Only the
+standard library is needed, because the wheel is built by this, too.
+"""
+
+import array
+import ast
+import builtins
+import functools
+import io
+import keyword
+import os
+import re
+import string
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+#: Names of ours that objects of CircuitPython have, too: a test holds them against its stubs.
+OUTSIDE = frozenset(
+    (
+        *("Device", "bits", "calibration", "configure", "connected", "deinit", "edge", "in_waiting", "key", "label"),
+        *("path", "phase", "pin", "pull", "scan", "scl", "sda", "tx"),
+    )
+)
+
+_BUILT_IN = frozenset(dir(builtins)).union(
+    *(dir(kind) for kind in (int, str, bytes, bytearray, list, dict, tuple, set, memoryview, BaseException, OSError)),
+    *(dir(kind) for kind in (array.array, io.FileIO, io.TextIOWrapper, os.stat_result)),
+)
+_WORD = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\Z")
+#: Our Python files in the drive's root.
+ROOTS = ("boot.py", "code.py", "safemode.py")
+_PACKAGE = PurePosixPath("lib/walktall")
+_SCRIPT = PurePosixPath("script.py")
+
+_Function = ast.FunctionDef | ast.Lambda
+_Documented = ast.Module | ast.ClassDef | ast.FunctionDef
+
+
+class NotCompact(Exception):
+    """What in a source cannot be made compact, in one line."""
+
+
+@dataclass(frozen=True)
+class Compact:
+    """Files made compact.
+
+    :param files: their text, by path on the drive
+    :param names: short names by the names in the sources
+    :param numbers: the numbers that stand where they are used, by module and by their names in the sources
+    :param local: of `names` those that only variables within functions have: nobody else can see them
+    """
+
+    files: dict[PurePosixPath, str]
+    names: dict[str, str]
+    numbers: dict[str, dict[str, int]]
+    local: frozenset[str]
+
+
+def compact(sources: Mapping[PurePosixPath, bytes], libraries: Iterable[bytes]) -> Compact:
+    """Make files compact.
+
+    :param sources: our own Python files by their paths on the drive, all of them
+    :param libraries: texts of the modules of others that they work with
+    :raises NotCompact: a source uses what is not understood
+    """
+    trees = {path: ast.parse(data, str(path)) for path, data in sources.items()}
+    outside = set().union(*(set(_identifiers(ast.parse(data))) for data in libraries)) | OUTSIDE
+    for path, tree in trees.items():
+        _refuse(path, tree)
+        _drop_docstrings(tree)
+    numbers = _fold(trees)
+    names = short_names(trees, outside)
+    files = {}
+    for path, tree in trees.items():
+        renamed = _Renamer(names).visit(ast.parse(ast.unparse(tree)))
+        # The first line tells a person where to look; `walktall install` knows our code.py by it.
+        files[path] = f"# Walktall, made of {path} by `make drive`: docs/install.md\n{_text(renamed)}"
+    seen = set().union(*(_seen_from_outside(tree) for tree in trees.values()))
+    return Compact(files, names, numbers, frozenset(set(names) - seen))
+
+
+def of_folders(roots: Path, package: Path, libraries: Path) -> Compact:
+    """The firmware made compact.
+
+    :param roots: where `ROOTS` lie
+    :param package: the folder of the package `walktall`; what `selftest.HOST_ONLY` names in it is left out
+    :param libraries: the folder of the pinned libraries
+    :raises NotCompact: see `compact`
+    :raises OSError: a file cannot be read
+    """
+    sources = {PurePosixPath(name): (roots / name).read_bytes() for name in ROOTS}
+    for path in sorted(package.rglob("*.py")):
+        relative = path.relative_to(package)
+        if "__pycache__" not in relative.parts and relative.name not in host_only(package):
+            sources[_PACKAGE / relative.as_posix()] = path.read_bytes()
+    return compact(sources, [path.read_bytes() for path in sorted(libraries.rglob("*.py"))])
+
+
+@functools.cache
+def host_only(package: Path) -> frozenset[str]:
+    """`selftest.HOST_ONLY`, read without importing the package."""
+    tree = ast.parse((package / "selftest.py").read_bytes())
+    (value,) = (
+        node.value for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "HOST_ONLY"
+    )
+    return frozenset(ast.literal_eval(value))
+
+
+def translate(text: str, made: Compact, path: PurePosixPath = _SCRIPT) -> str:
+    """A script that uses our modules by the names in the sources, so that it uses compact ones. Its own variables and
+    functions keep their names; attributes do not, nor do members of its classes, which may stand in for ours.
+
+    :param path: where it lies, if it is a module of the package that is not on the drive
+    :raises NotCompact: two members of one of its classes would have the same name
+    """
+    tree = ast.parse(text)
+    numbers = _fold_into(path, tree, made.numbers)
+    if path.is_relative_to(_PACKAGE):
+        # Who imports a number from this module still finds it.
+        tree.body += ast.parse("\n".join(f"{name} = {value}" for name, value in numbers.items())).body
+    names: Mapping[str, str] = {name: short for name, short in made.names.items() if name not in made.local}
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    for node in classes:
+        members = _members(node, {})
+        both = [(a, b) for a in members for b in members if a < b and names.get(a, a) == names.get(b, b)]
+        if both:
+            raise NotCompact(f"class {node.name}: {both[0][0]} and {both[0][1]} would have the same name")
+    ours = {_module_of(path) for path in made.files}
+    return ast.unparse(_Translator(names, ours, tree, path).visit(tree))
+
+
+class _Translator(ast.NodeTransformer):
+    def __init__(self, names: Mapping[str, str], ours: set[str], tree: ast.Module, path: PurePosixPath) -> None:
+        self.names = names
+        self.ours = ours
+        self.path = path
+        self.own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        # Modules of the package that are not on the drive.
+        self.others = {
+            alias.asname or alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+            if _source_module(path, node) == "walktall" and f"walktall.{alias.name}" not in ours
+        }
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
+        for inner in node.body:
+            if isinstance(inner, ast.FunctionDef):
+                inner.name = self.names.get(inner.name, inner.name)
+                for decorator in inner.decorator_list:  # @name.setter
+                    if isinstance(decorator, ast.Attribute) and isinstance(decorator.value, ast.Name):
+                        decorator.value.id = self.names.get(decorator.value.id, decorator.value.id)
+        bound = {name.id for name in _class_level(node) if isinstance(name.ctx, ast.Store)}
+        for name in _class_level(node):
+            if name.id in bound:
+                name.id = self.names.get(name.id, name.id)
+        self.generic_visit(node)
+        return node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.Attribute:
+        self.generic_visit(node)
+        if not (isinstance(node.value, ast.Name) and node.value.id in self.others):
+            node.attr = self.names.get(node.attr, node.attr)
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        self.generic_visit(node)
+        if not (isinstance(node.func, ast.Name) and node.func.id in self.own):
+            for given in node.keywords:
+                given.arg = self.names.get(given.arg, given.arg) if given.arg else None
+        return node
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom:
+        if _source_module(self.path, node) in self.ours:
+            for alias in node.names:
+                short = self.names.get(alias.name)
+                if short is not None:
+                    alias.asname = alias.asname or alias.name
+                    alias.name = short
+        return node
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def _text(tree: ast.Module) -> str:
+    """A module in as few lines as can be."""
+    return "".join(f"{line}\n" for line in _block(tree.body, 0))
+
+
+def _block(body: list[ast.stmt], depth: int) -> Iterator[str]:
+    """Lines of statements that stand in a column."""
+    simple: list[str] = []
+    for node in body:
+        if not hasattr(node, "body"):
+            simple.append(ast.unparse(node))
+            continue
+        if simple:
+            yield " " * depth + "; ".join(simple)
+            simple = []
+        yield from _compound(node, depth)
+    if simple:
+        yield " " * depth + "; ".join(simple)
+
+
+def _compound(node: ast.stmt, depth: int) -> Iterator[str]:
+    """Lines of a statement that has others in it."""
+    match node:
+        case ast.If():
+            yield from _clause(f"if {ast.unparse(node.test)}:", node.body, depth)
+            rest = node.orelse
+            while len(rest) == 1 and isinstance(rest[0], ast.If):
+                yield from _clause(f"elif {ast.unparse(rest[0].test)}:", rest[0].body, depth)
+                rest = rest[0].orelse
+            if rest:
+                yield from _clause("else:", rest, depth)
+        case ast.While():
+            yield from _clause(f"while {ast.unparse(node.test)}:", node.body, depth)
+            if node.orelse:
+                yield from _clause("else:", node.orelse, depth)
+        case ast.For():
+            yield from _clause(f"for {ast.unparse(node.target)} in {ast.unparse(node.iter)}:", node.body, depth)
+            if node.orelse:
+                yield from _clause("else:", node.orelse, depth)
+        case ast.With():
+            yield from _clause(f"with {', '.join(map(ast.unparse, node.items))}:", node.body, depth)
+        case ast.Try():
+            yield from _clause("try:", node.body, depth)
+            for handler in node.handlers:
+                kind = f" {ast.unparse(handler.type)}" if handler.type else ""
+                yield from _clause(f"except{kind}{f' as {handler.name}' if handler.name else ''}:", handler.body, depth)
+            if node.orelse:
+                yield from _clause("else:", node.orelse, depth)
+            if node.finalbody:
+                yield from _clause("finally:", node.finalbody, depth)
+        case ast.FunctionDef() | ast.ClassDef():
+            for decorator in node.decorator_list:
+                yield f"{' ' * depth}@{ast.unparse(decorator)}"
+            if isinstance(node, ast.FunctionDef):
+                head = f"def {node.name}({ast.unparse(node.args)}):"
+            else:
+                inside = ", ".join([*map(ast.unparse, node.bases), *map(ast.unparse, node.keywords)])
+                head = f"class {node.name}({inside}):" if inside else f"class {node.name}:"
+            yield from _clause(head, node.body, depth)
+        case _:
+            raise NotCompact(f"{type(node).__name__} is not understood")
+
+
+def _clause(head: str, body: list[ast.stmt], depth: int) -> Iterator[str]:
+    if any(hasattr(node, "body") for node in body):
+        yield " " * depth + head
+        yield from _block(body, depth + 1)
+    else:
+        yield f"{' ' * depth}{head} {'; '.join(map(ast.unparse, body))}"
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def _identifiers(tree: ast.AST) -> Iterator[str]:
+    """Every name in a tree, whatever it stands for."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name):
+                yield name
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.keyword(arg=str(name)) | ast.ExceptHandler(name=str(name)):
+                yield name
+            case ast.alias(name=name, asname=other):
+                yield from name.split(".")
+                if other:
+                    yield other
+            case ast.ImportFrom(module=str(name)):
+                yield from name.split(".")
+            case ast.Global(names=names) | ast.Nonlocal(names=names):
+                yield from names
+
+
+def _refuse(path: PurePosixPath, tree: ast.Module) -> None:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AsyncFunctionDef | ast.Nonlocal | ast.JoinedStr | ast.Match | ast.NamedExpr):
+            raise NotCompact(f"{path}, line {getattr(node, 'lineno', '?')}: {type(node).__name__} is not understood")
+        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+            raise NotCompact(f"{path}, line {node.lineno}: import * is not understood")
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _drop_docstrings(tree: ast.Module) -> None:
+    for node in ast.walk(tree):
+        if isinstance(node, _Documented) and node.body and _is_text(node.body[0]):
+            node.body = node.body[1:] or [ast.Pass()]
+
+
+def _module_of(path: PurePosixPath) -> str:
+    """The dotted name of a file: ``lib/walktall/hw/imu.py`` is ``walktall.hw.imu``."""
+    parts = path.with_suffix("").parts
+    parts = parts[1:] if parts[0] == "lib" else parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _source_module(path: PurePosixPath, node: ast.ImportFrom) -> str:
+    """The module that a ``from`` names, made absolute."""
+    if not node.level:
+        return node.module or ""
+    package = _module_of(path) if path.name == "__init__.py" else _module_of(path).rpartition(".")[0]
+    for _ in range(node.level - 1):
+        package = package.rpartition(".")[0]
+    return f"{package}.{node.module}" if node.module else package
+
+
+# --- whole numbers ---------------------------------------------------------------------------------------------------
+
+
+def _value(node: ast.expr, known: Mapping[str, int]) -> int | None:
+    """The whole number that an expression of whole numbers comes to."""
+    match node:
+        case ast.Constant(value=bool()):
+            return None
+        case ast.Constant(value=int(value)):
+            return value
+        case ast.Name(id=name):
+            return known.get(name)
+        case ast.Call(func=ast.Name(id="const"), args=[inner], keywords=[]):
+            return _value(inner, known)
+        case ast.UnaryOp(op=ast.USub(), operand=inner):
+            number = _value(inner, known)
+            return None if number is None else -number
+        case ast.BinOp(left=first, op=op, right=second):
+            a, b = _value(first, known), _value(second, known)
+            if a is None or b is None:
+                return None
+            match op:
+                case ast.Add():
+                    return a + b
+                case ast.Sub():
+                    return a - b
+                case ast.Mult():
+                    return a * b
+                case ast.LShift():
+                    return a << b
+                case ast.RShift():
+                    return a >> b
+                case ast.BitOr():
+                    return a | b
+                case ast.FloorDiv() if b:
+                    return a // b
+    return None
+
+
+def _is_const_shim(node: ast.stmt) -> bool:
+    """``try: from micropython import const`` and what stands in for it on a computer."""
+    return (
+        isinstance(node, ast.Try)
+        and len(node.body) == 1
+        and isinstance(node.body[0], ast.ImportFrom)
+        and node.body[0].module == "micropython"
+        and [alias.name for alias in node.body[0].names] == ["const"]
+    )
+
+
+def _stored(tree: ast.AST) -> list[str]:
+    """Names that are bound anywhere in a tree, once for each time."""
+    found = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)]
+    found += [node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)]
+    found += [node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    found += [node.name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.name]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found += [alias.asname or alias.name.split(".")[0] for alias in node.names]
+    return found
+
+
+def _numbers(tree: ast.Module) -> dict[str, int]:
+    """Whole numbers that a module defines by a name bound once in all of it."""
+    stored = _stored(tree)
+    known: dict[str, int] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            value = _value(node.value, known)
+            if value is not None and stored.count(name) == 1:
+                known[name] = value
+    return known
+
+
+class _Folder(ast.NodeTransformer):
+    """Numbers for names.
+
+    :param numbers: of this module's globals
+    :param modules: numbers of other modules, by the global name that such a module has here
+    """
+
+    def __init__(self, numbers: Mapping[str, int], modules: Mapping[str, Mapping[str, int]]) -> None:
+        self.numbers = numbers
+        self.modules = modules
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        if isinstance(node.ctx, ast.Load) and node.id in self.numbers:
+            return ast.copy_location(ast.Constant(self.numbers[node.id]), node)
+        return node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        if isinstance(node.value, ast.Name) and isinstance(node.ctx, ast.Load):
+            value = self.modules.get(node.value.id, {}).get(node.attr)
+            if value is not None:
+                return ast.copy_location(ast.Constant(value), node)
+        self.generic_visit(node)
+        return node
+
+
+def _fold(trees: dict[PurePosixPath, ast.Module]) -> dict[str, dict[str, int]]:
+    """Put numbers where their names are used, and drop the definitions: the numbers by module and name."""
+    numbers = {_module_of(path): _numbers(tree) for path, tree in trees.items()}
+    for path, tree in trees.items():
+        tree.body = [node for node in tree.body if not _is_const_shim(node)]
+        _fold_into(path, tree, numbers)
+    _drop_imports(trees)
+    return numbers
+
+
+def _fold_into(path: PurePosixPath, tree: ast.Module, numbers: Mapping[str, Mapping[str, int]]) -> Mapping[str, int]:
+    """Numbers for names in one module: those that were its globals."""
+    stored = _stored(tree)
+    here = dict(numbers.get(_module_of(path), {}))
+    modules: dict[str, Mapping[str, int]] = {}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        module = _source_module(path, node)
+        for alias in node.names:
+            bound = alias.asname or alias.name
+            if stored.count(bound) != 1:
+                continue
+            if alias.name in numbers.get(module, {}):
+                here[bound] = numbers[module][alias.name]
+            elif f"{module}.{alias.name}" in numbers:
+                modules[bound] = numbers[f"{module}.{alias.name}"]
+    _Folder(here, modules).visit(tree)
+    _drop_numbers(tree, here)
+    return here
+
+
+def _drop_numbers(tree: ast.Module, numbers: Mapping[str, int]) -> None:
+    """Definitions and imports of what is a number now."""
+    tree.body = [
+        node
+        for node in tree.body
+        if not (
+            isinstance(node, ast.Assign)
+            and len(node.targets) == 1
+            and isinstance(node.targets[0], ast.Name)
+            and node.targets[0].id in numbers
+        )
+    ]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            node.names = [alias for alias in node.names if (alias.asname or alias.name) not in numbers]
+    _drop_empty(tree)
+
+
+def _drop_empty(tree: ast.Module) -> None:
+    """``from`` that imports nothing any more."""
+    for node in ast.walk(tree):
+        for name in ("body", "orelse", "finalbody"):
+            block = getattr(node, name, None)
+            if isinstance(block, list):
+                kept = [inner for inner in block if not isinstance(inner, ast.ImportFrom) or inner.names]
+                setattr(node, name, kept if kept or not block else [ast.Pass()])
+
+
+def _drop_imports(trees: Mapping[PurePosixPath, ast.Module]) -> None:
+    """Modules of ours that a module imports at its top and does not use any more."""
+    ours = {_module_of(path) for path in trees}
+    for path, tree in trees.items():
+        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        for node in tree.body:
+            if isinstance(node, ast.ImportFrom):
+                module = _source_module(path, node)
+                node.names = [
+                    alias
+                    for alias in node.names
+                    if (alias.asname or alias.name) in used or f"{module}.{alias.name}" not in ours
+                ]
+        _drop_empty(tree)
+
+
+# --- names -----------------------------------------------------------------------------------------------------------
+
+
+def _words(trees: Iterable[ast.Module]) -> set[str]:
+    """Names that stand in strings by themselves, dotted ones in parts: attributes by name, keywords of a dict."""
+    found = set()
+    for tree in trees:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and _WORD.match(node.value):
+                found |= set(node.value.split("."))
+    return found
+
+
+def short_names(trees: Mapping[PurePosixPath, ast.Module], outside: set[str]) -> dict[str, str]:
+    """Short names by names: such that no module, class or function has two with the same short one."""
+    spaces = list(_spaces(trees))
+    kept = set(outside) | _BUILT_IN | _words(trees.values())
+    for path, tree in trees.items():
+        kept |= set(path.with_suffix("").parts) | set(_of_others(tree))
+    ours = {
+        name
+        for name in set().union(*spaces)
+        if name not in kept and not (name.startswith("__") and name.endswith("__"))
+    }
+    beside: dict[str, set[str]] = {name: set() for name in ours}
+    for space in spaces:
+        for name in space & ours:
+            beside[name] |= space
+    names: dict[str, str] = {}
+    # The most crowded first: few short names suffice then.
+    for name in sorted(ours, key=lambda name: (-len(beside[name]), name)):
+        taken = {names.get(other, "" if other in ours else other) for other in beside[name]}
+        names[name] = next(short for short in _shorts() if short not in taken)
+    return names
+
+
+def _of_others(tree: ast.Module) -> Iterator[str]:
+    """Names of modules, and what is taken from those that are not ours, with the keywords of calls to it."""
+    others = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from alias.name.split(".")
+                others.add(alias.asname or alias.name.split(".")[0])
+        elif isinstance(node, ast.ImportFrom):
+            yield from (node.module or "").split(".")
+            if not node.level and (node.module or "").split(".")[0] != "walktall":
+                yield from (alias.name for alias in node.names)
+                others |= {alias.asname or alias.name for alias in node.names}
+    for node in ast.walk(tree):
+        chain = node.func if isinstance(node, ast.Call) else node
+        attributes = []
+        while isinstance(chain, ast.Attribute):
+            attributes.append(chain.attr)
+            chain = chain.value
+        if isinstance(chain, ast.Name) and chain.id in others:
+            yield from attributes
+            if isinstance(node, ast.Call):
+                yield from (keyword.arg for keyword in node.keywords if keyword.arg)
+
+
+def _shorts() -> Iterator[str]:
+    """A, B, ... Z, Aa, Ab ...: nobody writes such names by hand."""
+    yield from string.ascii_uppercase
+    for first in string.ascii_uppercase:
+        for second in string.ascii_lowercase:
+            if not keyword.iskeyword(first + second):
+                yield first + second
+
+
+def _spaces(trees: Mapping[PurePosixPath, ast.Module]) -> Iterator[set[str]]:
+    """Sets of names that must stay apart: of each module, function and class with those that it is made of."""
+    classes: dict[str, list[ast.ClassDef]] = {}
+    for tree in trees.values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                classes.setdefault(node.name, []).append(node)
+    for tree in trees.values():
+        yield _bound_by_module(tree) | {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        for node in ast.walk(tree):
+            if isinstance(node, _Function):
+                yield set(_identifiers_of_scope(node))
+    for same in classes.values():
+        for node in same:
+            yield _members(node, classes)
+
+
+def _seen_from_outside(tree: ast.Module) -> set[str]:
+    """Attributes, methods, parameters, and what the module itself binds."""
+    found = _bound_by_module(tree)
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(attr=name) | ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.arg(arg=name):
+                found.add(name)
+    for statement in tree.body:
+        if not isinstance(statement, ast.FunctionDef):
+            found |= {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    return found
+
+
+def _bound_by_module(tree: ast.Module) -> set[str]:
+    bound = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            bound |= {alias.asname or alias.name.split(".")[0] for alias in node.names}
+            bound |= {alias.name for alias in node.names}
+    return bound | {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+
+
+def _identifiers_of_scope(node: _Function) -> Iterator[str]:
+    """Variables, parameters and globals that a function uses, with those of functions in it."""
+    for inner in ast.walk(node):
+        match inner:
+            case ast.Name(id=name) | ast.arg(arg=name):
+                yield name
+            case ast.ExceptHandler(name=str(name)):
+                yield name
+            case ast.FunctionDef(name=name) if inner is not node:
+                yield name
+            case ast.alias(name=name, asname=other):
+                yield other or name.split(".")[0]
+            case ast.Global(names=names):
+                yield from names
+
+
+def _members(node: ast.ClassDef, classes: Mapping[str, list[ast.ClassDef]]) -> set[str]:
+    """What a class and those that it is made of have: methods, variables of its own, what `self` is given."""
+    found = {inner.name for inner in node.body if isinstance(inner, ast.FunctionDef)}
+    found |= {name.id for name in _class_level(node)}
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name) and inner.value.id == "self":
+            found.add(inner.attr)
+    for base in node.bases:
+        name = base.id if isinstance(base, ast.Name) else base.attr if isinstance(base, ast.Attribute) else ""
+        for other in classes.get(name, []):
+            found |= _members(other, classes)
+    return found
+
+
+def _class_level(node: ast.ClassDef) -> list[ast.Name]:
+    """Names in a class outside its methods."""
+    found: list[ast.Name] = []
+    for inner in node.body:
+        if not isinstance(inner, ast.FunctionDef):
+            found += [name for name in ast.walk(inner) if isinstance(name, ast.Name)]
+    return found
+
+
+class _Renamer(ast.NodeTransformer):
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self.names = names
+
+    def _of(self, name: str) -> str:
+        return self.names.get(name, name)
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        node.id = self._of(node.id)
+        return node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.Attribute:
+        self.generic_visit(node)
+        node.attr = self._of(node.attr)
+        return node
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        node.arg = self._of(node.arg)
+        return node
+
+    def visit_keyword(self, node: ast.keyword) -> ast.keyword:
+        self.generic_visit(node)
+        if node.arg:
+            node.arg = self._of(node.arg)
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        self.generic_visit(node)
+        node.name = self._of(node.name)
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
+        self.generic_visit(node)
+        node.name = self._of(node.name)
+        return node
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.ExceptHandler:
+        self.generic_visit(node)
+        if node.name:
+            node.name = self._of(node.name)
+        return node
+
+    def visit_alias(self, node: ast.alias) -> ast.alias:
+        node.name = ".".join(self._of(part) for part in node.name.split("."))
+        if node.asname:
+            node.asname = self._of(node.asname)
+        return node
+
+    def visit_Global(self, node: ast.Global) -> ast.Global:
+        node.names = [self._of(name) for name in node.names]
+        return node

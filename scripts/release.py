@@ -77,11 +77,12 @@ def compare(wheel: Path, drive: Path) -> int:
 
     :raises Refused: one is missing or differs
     """
-    in_wheel = firmware_in(wheel, _PACKAGE)
+    in_wheel = firmware_in(wheel, f"walktall_host/on_drive/lib/{_PACKAGE}")
     on_drive = firmware_in(drive, f"lib/{_PACKAGE}")
-    expected = set(in_wheel) - set(selftest.HOST_ONLY)
-    if set(on_drive) != expected:
-        raise Refused(f"wheel and bundle differ in {', '.join(sorted(set(on_drive) ^ expected))}")
+    sources = set(firmware_in(wheel, _PACKAGE)) - set(selftest.HOST_ONLY)
+    for found in (set(on_drive), sources):
+        if found != set(in_wheel):
+            raise Refused(f"wheel and bundle differ in {', '.join(sorted(found ^ set(in_wheel)))}")
     for name, data in on_drive.items():
         if in_wheel[name] != data:
             raise Refused(f"{name} in the wheel is not the one in the bundle")

@@ -1,9 +1,11 @@
-"""``boot.py``, ``code.py`` and ``safemode.py`` themselves, run against modules with CircuitPython's own surface."""
+"""``boot.py``, ``code.py`` and ``safemode.py`` themselves, run against modules with CircuitPython's own surface: as
+sources, and as they lie on the drive with the package as it lies there."""
 
 from __future__ import annotations
 
 import builtins
 import calendar
+import importlib
 import importlib.metadata
 import itertools
 import re
@@ -11,7 +13,8 @@ import sys
 import time as real_time
 import tomllib
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,7 @@ from walktall_sim.clock import VirtualClock
 from walktall_sim.serialport import MemoryPort
 
 from tests import circuitpython_surface as surface
+from tests.vm.machine import compact_mounts
 from tests.walking_board import Walker
 
 FIRMWARE = Path(__file__).resolve().parent.parent / "firmware"
@@ -45,12 +49,42 @@ class Enough(BaseException):
     """The test has seen enough."""
 
 
+_LOADED: dict[Path, dict[str, Any]] = {}
+
+
+@contextmanager
+def package(firmware: Path) -> Iterator[None]:
+    """`walktall` is the package of that folder, for whoever imports it meanwhile."""
+    if firmware == FIRMWARE:
+        yield
+        return
+
+    def ours() -> dict[str, Any]:
+        return {name: module for name, module in sys.modules.items() if name.split(".")[0] == "walktall"}
+
+    before = ours()
+    for name in before:
+        del sys.modules[name]
+    sys.modules.update(_LOADED.get(firmware, {}))
+    sys.path.insert(0, str(firmware / "lib"))
+    try:
+        importlib.import_module("walktall.device")
+        yield
+    finally:
+        sys.path.remove(str(firmware / "lib"))
+        _LOADED[firmware] = ours()
+        for name in _LOADED[firmware]:
+            del sys.modules[name]
+        sys.modules.update(before)
+
+
 class Desk:
     """A board's parts, whose behaviour is the virtual board's, behind CircuitPython's modules."""
 
-    def __init__(self, board_id: str, folder: Path) -> None:
+    def __init__(self, board_id: str, folder: Path, firmware: Path = FIRMWARE) -> None:
         self.board_id = board_id
         self.folder = folder
+        self.firmware = firmware
         self.clock = VirtualClock()
         profile = boards.select(board_id)
         assert profile is not None
@@ -334,7 +368,7 @@ class Desk:
                 # It runs anew each time, as the files of the drive's root do, for it imports what only boards have.
                 start = types.ModuleType(wanted)
                 vars(start).update(__builtins__=mine, __package__="walktall.hw")
-                exec(compile((FIRMWARE / "lib/walktall/hw/start.py").read_text(), "start.py", "exec"), vars(start))
+                exec(compile((self.firmware / "lib/walktall/hw/start.py").read_text(), "start.py", "exec"), vars(start))
                 self.modules[wanted] = self.modules["sys"].modules[wanted] = start
             if wanted in self.modules:
                 return self.modules[wanted]
@@ -344,9 +378,11 @@ class Desk:
         mine["__import__"] = import_
         mine["open"] = self._open
         mine["print"] = lambda *what: self.printed.append(" ".join(str(w) for w in what))
-        source = (FIRMWARE / name).read_text().replace("_WELL_S = 600", f"_WELL_S = {self.well_s}")
+        # Of the ten minutes that a device has to run well.
+        source = re.sub(r"\b600\b", str(self.well_s), (self.firmware / name).read_text())
         try:
-            with driver_time(self.clock):
+            with driver_time(self.clock), package(self.firmware):
+                self.modules["sys"].modules = dict(sys.modules)
                 exec(compile(source, name, "exec"), {"__builtins__": mine, "__name__": "__main__"})
         except (Reset, Reload, Enough) as end:
             return end
@@ -361,10 +397,16 @@ class Desk:
         return sum(1 for name, _ in self.calls if name == call)
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Callable[..., Desk]:
+# It meddles with the sources' own names.
+sources_only = pytest.mark.parametrize("desk", ["sources"], indirect=True)
+
+
+@pytest.fixture(params=["sources", "drive"])
+def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Desk]:
+    firmware = FIRMWARE if request.param == "sources" else compact_mounts()[0][0].parent
+
     def make(board_id: str = XIAO) -> Desk:
-        return Desk(board_id, tmp_path)
+        return Desk(board_id, tmp_path, firmware)
 
     return make
 
@@ -405,6 +447,7 @@ def test_every_pin_of_a_profile_exists_on_its_board(board_id: str) -> None:
 # ---- code.py --------------------------------------------------------------------------------------------------------
 
 
+@sources_only
 def test_what_was_loaded_for_a_computer_that_went_at_once_is_let_go(
     desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -616,6 +659,7 @@ def test_of_the_batterys_conversions_the_greatest_counts() -> None:
     assert Power(Slow(), 151, 51, 3300).battery_mv == ((25000 * 3300) >> 16) * 151 // 51
 
 
+@sources_only
 def test_in_maintenance_nothing_is_written_to_the_drive(desk: Callable[..., Desk]) -> None:
     one = desk(PICO)
     one.readonly = True
@@ -633,6 +677,7 @@ def _break_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device.Device, "_turn", broken)
 
 
+@sources_only
 def test_an_exception_stops_the_motor_is_kept_and_the_program_starts_anew_in_seconds(
     desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -649,6 +694,7 @@ def test_an_exception_stops_the_motor_is_kept_and_the_program_starts_anew_in_sec
     assert Retained(one.memory).error == "MemoryError"
 
 
+@sources_only
 def test_a_crash_loop_slows_down_and_stops_writing(desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> None:
     one = desk()
     one.work(5)
@@ -684,6 +730,7 @@ def test_ten_good_minutes_forget_the_crashes(desk: Callable[..., Desk]) -> None:
     assert Retained(one.memory).error == "OSError"
 
 
+@sources_only
 def test_ctrl_c_of_a_developer_stops_the_motor(desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> None:
     from walktall import device
 
@@ -765,6 +812,7 @@ def test_a_board_without_the_second_port_works_all_the_same(
     assert isinstance(one.work(5), Enough)
 
 
+@sources_only
 def test_an_unknown_board_is_told_so_and_left_alone(desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> None:
     one = desk()
     monkeypatch.setattr(boards, "select", lambda *what: None)
@@ -793,6 +841,7 @@ def test_the_button_held_at_boot_gives_the_drive_to_the_computer(desk: Callable[
     assert one.count("usb_cdc.enable") == 1
 
 
+@sources_only
 def test_whatever_fails_at_boot_the_drive_stays_with_the_computer_and_nothing_is_printed(
     desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 from walktall import selftest
+from walktall_host import selftest as host_selftest
 
 from scripts import drive
 
@@ -40,10 +41,14 @@ def files() -> dict[PurePosixPath, bytes]:
     return drive.content()
 
 
-def test_our_files_lie_there_as_in_firmware(files: dict[PurePosixPath, bytes]) -> None:
-    ours = {
+def of_ours(files: dict[PurePosixPath, bytes]) -> dict[PurePosixPath, bytes]:
+    return {
         path: data for path, data in files.items() if path.parts[:2] == ("lib", "walktall") or path.parts[0] != "lib"
     }
+
+
+def test_plain_our_files_lie_there_as_in_firmware_and_else_made_of_them(files: dict[PurePosixPath, bytes]) -> None:
+    ours = of_ours(drive.content(plain=True))
     there = {
         PurePosixPath(path.relative_to(FIRMWARE).as_posix()): path.read_bytes()
         for path in FIRMWARE.rglob("*")
@@ -54,6 +59,15 @@ def test_our_files_lie_there_as_in_firmware(files: dict[PurePosixPath, bytes]) -
         *(PurePosixPath("lib/walktall", name) for name in selftest.HOST_ONLY),
     }
     assert {path: data for path, data in there.items() if path not in left_out} == ours
+    assert set(of_ours(files)) == set(ours)
+    for path, data in of_ours(files).items():
+        if path.suffix == ".py":
+            assert data.startswith(f"# Walktall, made of {path} ".encode())
+        else:
+            assert data == ours[path]
+    assert {path: data for path, data in drive.content(plain=True).items() if path not in ours} == {
+        path: data for path, data in files.items() if path not in ours
+    }
     assert {str(path) for path in ours if len(path.parts) == 1} == {
         "boot.py",
         "code.py",
@@ -127,7 +141,8 @@ print(*(m.__file__ for m in sys.modules.values() if getattr(m, "__file__", None)
 
 
 def test_the_size_leaves_room_on_the_smallest_drive(files: dict[PurePosixPath, bytes]) -> None:
-    assert drive.blocks_bytes(files) <= 488 * 1024
+    assert drive.blocks_bytes(files) <= 256 * 1024
+    assert drive.blocks_bytes(drive.content(plain=True)) <= drive.SIZE_MAX_BYTES == 488 * 1024
     assert drive.blocks_bytes({PurePosixPath("a/b"): b"x" * 513, PurePosixPath("c"): b""}) == 3 * 512
 
 
@@ -152,8 +167,10 @@ def test_the_folder_is_exactly_the_content_whatever_lay_there(
 def test_the_device_tells_the_same_sources_from_the_folder(tmp_path: Path) -> None:
     drive.main(tmp_path / "drive")
     copied = selftest.source_digest(str(tmp_path / "drive" / "lib" / "walktall"))
-    assert copied == selftest.source_digest(str(FIRMWARE / "lib" / "walktall"))
-    assert copied != bytes(8)
+    assert copied == host_selftest.expected()[1] != bytes(8)
+    drive.main(tmp_path / "drive", plain=True)
+    copied = selftest.source_digest(str(tmp_path / "drive" / "lib" / "walktall"))
+    assert copied == host_selftest.expected()[2] == selftest.source_digest(str(FIRMWARE / "lib" / "walktall"))
 
 
 def test_another_version_or_a_touched_file_is_refused_in_one_line(

@@ -10,8 +10,8 @@ import pytest
 import walktall
 from walktall import selftest as device_selftest
 from walktall import wire
-from walktall_host import drive, install, ports, volumes
-from walktall_host.errors import TransferFailed
+from walktall_host import drive, install, ports, selftest, volumes
+from walktall_host.errors import BadInput, TransferFailed
 
 from tests.desk_device import Desk
 from tests.host_clip import on_pty
@@ -71,9 +71,7 @@ def test_a_new_board_gets_everything_and_the_next_run_changes_nothing(
     assert f"firmware {walktall.__version__}, new on this board" in out
     assert "settings.toml is yours" in out
     assert "press the clip's reset button" in out
-    assert device_selftest.source_digest(str(root / "lib" / "walktall")) == device_selftest.source_digest(
-        str(Path(walktall.__file__).parent)
-    )
+    assert device_selftest.source_digest(str(root / "lib" / "walktall")) == selftest.expected()[1]
     times = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
     status, out, _ = run(capsys, "install", root)
     assert status == 0
@@ -102,6 +100,30 @@ def test_an_upgrade_tells_what_changed_and_keeps_the_wiring(root: Path, capsys: 
     assert (root / "data" / "journal.bin").read_bytes() == b"walks"
     rest = {PurePosixPath(name) for name in ("lib/walktall/._gait.py", "lib/others.py", "data/journal.bin")}
     assert {path: data for path, data in holds(root).items() if path not in rest} == expected(root)
+
+
+def test_plain_files_are_the_sources_and_pass_for_tested_too(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "install", root, "--plain")[0] == 0
+    package = Path(walktall.__file__).parent
+    assert (root / "lib" / "walktall" / "gait.py").read_bytes() == (package / "gait.py").read_bytes()
+    assert device_selftest.source_digest(str(root / "lib" / "walktall")) == selftest.expected()[2]
+    assert run(capsys, "install", root, "--plain", "--check")[0] == 0
+    # The other way takes nothing for right that is not.
+    assert run(capsys, "install", root, "--check")[0] == 1
+    assert run(capsys, "install", root)[0] == 0
+    assert holds(root) == expected(root)
+
+
+def test_the_version_on_a_drive_is_read_from_either_kind_of_file(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for plain in ([], ["--plain"]):
+        run(capsys, "install", root, "--quiet", "--force", *plain)
+        assert install.check_owner(root, force=False) == walktall.__version__
+        path = root / "lib" / "walktall" / "__init__.py"
+        path.write_text(path.read_text().replace(walktall.__version__, "99.0.0"))
+        with pytest.raises(BadInput, match=r"firmware 99\.0\.0 is on the clip"):
+            install.check_owner(root, force=False)
 
 
 def test_check_compares_only(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -355,8 +377,6 @@ def worn(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Restarti
 def test_a_worn_clip_gives_its_drive_takes_it_back_and_is_tested(
     worn: tuple[Restarting, str], root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from walktall_host import selftest
-
     clip, port = worn
     status, _, err = run(capsys, "install", "--port", port)
     assert "restarts and gives its drive" in err
@@ -366,7 +386,7 @@ def test_a_worn_clip_gives_its_drive_takes_it_back_and_is_tested(
     assert not clip.given
     assert holds(root) == expected(root)
 
-    told = bytes(0xA0 + k for k in range(8)), bytes(0xA8 + k for k in range(8))
+    told = bytes(0xA0 + k for k in range(8)), bytes(0xA8 + k for k in range(8)), bytes(8)
     monkeypatch.setattr(selftest, "expected", lambda: told)
     status, out, err = run(capsys, "install", "--port", port)
     assert (status, clip.given) == (0, False)

@@ -60,14 +60,18 @@ def test_wheel_and_bundle_with_different_firmware_are_refused(tmp_path: Path) ->
     with zipfile.ZipFile(wheel, "w") as made:
         for name, data in files.items():
             made.writestr(f"walktall/{name}", data)
+            made.writestr(f"walktall_host/on_drive/lib/walktall/{name}", data)
     assert release.compare(wheel, drive) == len(files)
     with zipfile.ZipFile(wheel, "w") as made:
         for name, data in files.items():
-            made.writestr(f"walktall/{name}", data + (b"\n" if name == "detector.py" else b""))
+            made.writestr(f"walktall/{name}", data)
+            changed = b"\n" if name == "detector.py" else b""
+            made.writestr(f"walktall_host/on_drive/lib/walktall/{name}", data + changed)
     with pytest.raises(release.Refused, match=r"detector\.py"):
         release.compare(wheel, drive)
     with zipfile.ZipFile(wheel, "w") as made:
         for name, data in list(files.items())[1:]:
             made.writestr(f"walktall/{name}", data)
+            made.writestr(f"walktall_host/on_drive/lib/walktall/{name}", data)
     with pytest.raises(release.Refused, match="differ in"):
         release.compare(wheel, drive)

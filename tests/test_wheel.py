@@ -73,15 +73,13 @@ def test_wheel_carries_what_belongs_on_a_drive_and_the_libraries_licences(wheel:
 
     with zipfile.ZipFile(wheel) as archive:
         for path, data in drive.content().items():
-            name = path.as_posix()
+            assert archive.read(f"walktall_host/on_drive/{path}") == data, path
+        for path, data in drive.content(plain=True).items():
             if path.parts[:2] == ("lib", "walktall"):
-                inside = name.removeprefix("lib/")
-            elif path == drive.LICENSES / "walktall.txt":
-                inside = "walktall_host/on_drive/LICENSE"
-            else:
-                inside = f"walktall_host/on_drive/{name}"
-            assert archive.read(inside) == data, name
-    assert sum(name.startswith("walktall_host/on_drive/lib/licenses/") for name in names) == 4
+                assert archive.read(str(path.relative_to("lib"))) == data, path
+            elif path.suffix == ".py" and len(path.parts) == 1:
+                assert archive.read(f"walktall_host/on_drive_plain/{path}") == data, path
+    assert sum(name.startswith("walktall_host/on_drive/lib/licenses/") for name in names) == 5
 
 
 def test_wheel_carries_its_licence(names: list[str], metadata: email.message.Message) -> None:
@@ -150,12 +148,18 @@ def test_walktall_installs_the_firmware_without_a_checkout(wheel: Path, installe
         held = {name: archive.read(name) for name in archive.namelist()}
     top = "walktall_host/on_drive/"
     wanted = {name.removeprefix(top): data for name, data in held.items() if name.startswith(top)}
-    wanted["lib/licenses/walktall.txt"] = wanted.pop("LICENSE")
-    for name, data in held.items():
-        if name.startswith("walktall/") and name.endswith(".py") and name.split("/")[-1] not in selftest.HOST_ONLY:
-            wanted[f"lib/{name}"] = data
     assert lies == wanted
     assert run(installed / "walktall", "install", "--check", tmp_path).returncode == 0
+    assert run(installed / "walktall", "install", "--plain", tmp_path).returncode == 0
+    package = {path: path.read_bytes() for path in (tmp_path / "lib" / "walktall").rglob("*.py")}
+    assert {
+        f"walktall/{path.relative_to(tmp_path / 'lib' / 'walktall').as_posix()}": data for path, data in package.items()
+    } == {
+        name: data
+        for name, data in held.items()
+        if name.startswith("walktall/") and name.endswith(".py") and name.split("/")[-1] not in selftest.HOST_ONLY
+    }
+    assert (tmp_path / "code.py").read_bytes() == held["walktall_host/on_drive_plain/code.py"]
 
 
 def test_the_installed_tool_makes_the_whole_report(installed: Path, tmp_path: Path) -> None:

@@ -420,6 +420,12 @@ class _Folder(ast.NodeTransformer):
             return ast.copy_location(ast.Constant(self.numbers[node.id]), node)
         return node
 
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id == "const" and len(node.args) == 1:
+            return node.args[0]
+        return node
+
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         if isinstance(node.value, ast.Name) and isinstance(node.ctx, ast.Load):
             value = self.modules.get(node.value.id, {}).get(node.attr)
@@ -435,6 +441,7 @@ def _fold(trees: dict[PurePosixPath, ast.Module]) -> dict[str, dict[str, int]]:
     for path, tree in trees.items():
         tree.body = [node for node in tree.body if not _is_const_shim(node)]
         _fold_into(path, tree, numbers)
+    _drop_definitions(trees, numbers)
     _drop_imports(trees)
     return numbers
 
@@ -442,41 +449,48 @@ def _fold(trees: dict[PurePosixPath, ast.Module]) -> dict[str, dict[str, int]]:
 def _fold_into(path: PurePosixPath, tree: ast.Module, numbers: Mapping[str, Mapping[str, int]]) -> Mapping[str, int]:
     """Numbers for names in one module: those that were its globals."""
     stored = _stored(tree)
+    brought: dict[str, list[tuple[str, str]]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                brought.setdefault(alias.asname or alias.name, []).append((_source_module(path, node), alias.name))
     here = dict(numbers.get(_module_of(path), {}))
     modules: dict[str, Mapping[str, int]] = {}
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.ImportFrom):
-            continue
-        module = _source_module(path, node)
-        for alias in node.names:
-            bound = alias.asname or alias.name
-            if stored.count(bound) != 1:
-                continue
-            if alias.name in numbers.get(module, {}):
-                here[bound] = numbers[module][alias.name]
-            elif f"{module}.{alias.name}" in numbers:
-                modules[bound] = numbers[f"{module}.{alias.name}"]
+    for bound, sources in brought.items():
+        # More than once the same is the same; a variable of that name would be something else.
+        if len(set(sources)) == 1 and stored.count(bound) == len(sources):
+            module, name = sources[0]
+            if name in numbers.get(module, {}):
+                here[bound] = numbers[module][name]
+            elif f"{module}.{name}" in numbers:
+                modules[bound] = numbers[f"{module}.{name}"]
     _Folder(here, modules).visit(tree)
-    _drop_numbers(tree, here)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            node.names = [alias for alias in node.names if (alias.asname or alias.name) not in here]
+    _drop_empty(tree)
     return here
 
 
-def _drop_numbers(tree: ast.Module, numbers: Mapping[str, int]) -> None:
-    """Definitions and imports of what is a number now."""
-    tree.body = [
-        node
-        for node in tree.body
-        if not (
-            isinstance(node, ast.Assign)
-            and len(node.targets) == 1
-            and isinstance(node.targets[0], ast.Name)
-            and node.targets[0].id in numbers
-        )
-    ]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            node.names = [alias for alias in node.names if (alias.asname or alias.name) not in numbers]
-    _drop_empty(tree)
+def _drop_definitions(trees: Mapping[PurePosixPath, ast.Module], numbers: Mapping[str, Mapping[str, int]]) -> None:
+    """Definitions of numbers that nobody asks for by name any more."""
+    asked = _words(trees.values())
+    for tree in trees.values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute):
+                asked.add(node.attr)
+            elif isinstance(node, ast.ImportFrom):
+                asked |= {alias.name for alias in node.names}
+    for path, tree in trees.items():
+        here = numbers[_module_of(path)]
+        kept = []
+        for node in tree.body:
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in here:
+                if node.targets[0].id not in asked:
+                    continue
+                node.value = ast.Constant(here[node.targets[0].id])
+            kept.append(node)
+        tree.body = kept
 
 
 def _drop_empty(tree: ast.Module) -> None:

@@ -146,7 +146,7 @@ def check_owner(root: Path, force: bool) -> str:
     if code is not None and _OUR_CODE not in code[:200] and not _EMPTY_CODE.match(code) and code.strip() and not force:
         raise BadInput("another program's code.py is on the drive: save it elsewhere, or --force replaces it")
     text = _contents(root / drives.OURS / "__init__.py") or b""
-    told = re.search(rb'^__version__ = "([\d.]{1,20})"$', text, re.MULTILINE)
+    told = re.search(rb"^__version__ = ['\"]([\d.]{1,20})['\"]$", text, re.MULTILINE)
     version = told[1].decode() if told else ""
     if version and _numbers(version) > _numbers(__version__) and not force:
         raise BadInput(

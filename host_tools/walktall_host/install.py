@@ -327,9 +327,7 @@ def command(
     ] = False,
     plain: Annotated[
         bool,
-        typer.Option(
-            "--plain", help="The sources as they are, not made compact: they need 70 KiB more of a board's heap."
-        ),
+        typer.Option("--plain", help="The sources as they are, not made compact: they need 35 KiB more heap."),
     ] = False,
     json_: Json = False,
     quiet: Quiet = False,

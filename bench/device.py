@@ -21,9 +21,10 @@ from pathlib import Path, PurePosixPath
 from types import FrameType
 from typing import Any
 
+from walktall_host import compact
 from walktall_host.drive import made
 
-from tests.vm.machine import ExerciseFailed, Machine, MachineMissing
+from tests.vm.machine import ExerciseFailed, Machine, MachineMissing, without_docstrings
 from tests.vm.vectors import write_all
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,6 +56,8 @@ MEMORY_MAX_KIB = 80
 # What `gc.mem_free()` tells after the boot of a board with the reference board's chip, an Adafruit CLUE nRF52840 under
 # CircuitPython 5.3 (adafruit/circuitpython, issue 3030). Not seen here; no figure for a XIAO was found.
 FREE_ON_A_BOARD = 144080
+# The least that was found told of any board of these chips: a Pico W under 9.0.0 (issue 9085).
+FREE_AT_LEAST = 126112
 # What `cost_memory` tells beside imports; from VISIT on a computer is there.
 NOT_IMPORTS = ("code.py", "driver gone", "start gone", "device made", "resume gone", "visit made", "visit gone")
 VISIT = ("frames", "answers", "link", "visit", "visit made")
@@ -67,27 +70,22 @@ def digest() -> str:
     whole = hashlib.sha256()
     for name in FILES:
         whole.update((FIRMWARE / "lib" / "walktall" / f"{name}.py").read_bytes())
+    whole.update(Path(compact.__file__).read_bytes())
     return whole.hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
-    """All that was measured. Times in readings of both sensors by the driver, memory in bytes.
+class Memory:
+    """Bytes of heap, step by step as `code.py` goes about it.
 
-    :param times: by name, of one sample, tick, poll, second or label
-    :param kept: bytes that each step of `code.py` keeps, in order
+    :param kept: bytes that each step keeps, in order
     :param crowded: bytes that each step takes beside what is held, at the most
     :param names: how many names (qstr) all the code has, and the bytes that they take
-    :param heap: (chip, samples, polls, bytes in all, most bytes in one poll)
-    :param opcodes: CPython's opcodes a sample by function, the greatest first
     """
 
-    times: dict[str, float]
     kept: dict[str, int]
     crowded: dict[str, int]
     names: tuple[int, int]
-    heap: list[tuple[str, int, int, int, int]]
-    opcodes: list[tuple[str, float]]
 
     @property
     def imported(self) -> int:
@@ -125,6 +123,24 @@ class Costs:
     def arriving(self) -> tuple[int, str]:
         """Bytes in use at the most when a computer arrives, and at which step."""
         return max((self.held(name) + self.crowded[name], name) for name in VISIT)
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """All that was measured. Times in readings of both sensors by the driver.
+
+    :param times: by name, of one sample, tick, poll, second or label
+    :param memory: of the files that lie on the drive
+    :param plain: the same of the sources
+    :param heap: (chip, samples, polls, bytes in all, most bytes in one poll)
+    :param opcodes: CPython's opcodes a sample by function, the greatest first
+    """
+
+    times: dict[str, float]
+    memory: Memory
+    plain: Memory
+    heap: list[tuple[str, int, int, int, int]]
+    opcodes: list[tuple[str, float]]
 
 
 def compiled() -> list[str]:
@@ -174,16 +190,15 @@ def ratios(lines: list[str]) -> dict[str, float]:
     return {name: us / reading for name, us in parts.items()}
 
 
-def memory(lines: list[str]) -> tuple[dict[str, int], dict[str, int], tuple[int, int]]:
-    """Bytes kept by each step of `cost_memory`, bytes that each takes at the most beside what is held, and the count
-    and bytes of names."""
+def memory(lines: list[str]) -> Memory:
+    """What `cost_memory` told."""
     (pool,) = (line for line in lines if line.startswith("qstr"))
     figures = dict(word.strip(",").split("=") for word in pool.split() if "=" in word)
     told = [line for line in lines if line[0].isdigit()]
     rows = [(int(row[0]), int(row[1]), row[3]) for row in (line.split(maxsplit=3) for line in told)]
     kept = {row[2]: after[0] - row[0] for row, after in itertools.pairwise(rows[1:])}
     crowded = {row[2]: row[1] - row[0] for row in rows[1:-1]}
-    return kept, crowded, (int(figures["n_qstr"]), int(figures["n_total_bytes"]))
+    return Memory(kept, crowded, (int(figures["n_qstr"]), int(figures["n_total_bytes"])))
 
 
 def heap(lines: list[str]) -> list[tuple[str, int, int, int, int]]:
@@ -249,29 +264,38 @@ def measure(rounds: int, counted: int = _COUNTED_SAMPLES) -> Costs:
     with tempfile.TemporaryDirectory() as folder:
         vectors = Path(folder)
         write_all(vectors, SEED)
-        drive = vectors / "drive"
-        drive.mkdir()
-        (drive / "code.py").write_text(made(ROOT).files[PurePosixPath("code.py")], encoding="utf-8")
-        machine = Machine(vectors, mounts=((drive, "/drive"),))
+        machine = Machine(vectors)
         big = 4 << 20
-        kept, crowded, names = memory(
-            machine.micropython(
-                "cost_memory",
-                call="step()",
-                times=STEPS,
-                heap_bytes=1 << 20,
-                driver=True,
-                docstrings=False,
-                compact=True,
-            ).splitlines()
+        times = machine.micropython(
+            "cost_time", call="step()", times=rounds, heap_bytes=big, driver=True, compact=True
+        ).splitlines()
+        turns = machine.micropython("heap_device", heap_bytes=big, driver=True, compact=True).splitlines()
+        return Costs(
+            ratios(times),
+            _memory(vectors, made(ROOT).files[PurePosixPath("code.py")], True),
+            _memory(vectors, without_docstrings((FIRMWARE / "code.py").read_text(encoding="utf-8")), False),
+            heap(turns),
+            count_opcodes(vectors / "walk.bin", counted),
         )
-        times = ratios(
-            machine.micropython(
-                "cost_time", call="step()", times=rounds, heap_bytes=big, driver=True, compact=True
-            ).splitlines()
-        )
-        turns = heap(machine.micropython("heap_device", heap_bytes=big, driver=True, compact=True).splitlines())
-        return Costs(times, kept, crowded, names, turns, count_opcodes(vectors / "walk.bin", counted))
+
+
+def _memory(vectors: Path, code: str, drive_files: bool) -> Memory:
+    """What the firmware takes with this `code.py`."""
+    drive = vectors / "drive"
+    drive.mkdir(exist_ok=True)
+    (drive / "code.py").write_text(code, encoding="utf-8")
+    machine = Machine(vectors, mounts=((drive, "/drive"),))
+    return memory(
+        machine.micropython(
+            "cost_memory",
+            call="step()",
+            times=STEPS,
+            heap_bytes=1 << 20,
+            driver=True,
+            docstrings=False,
+            compact=drive_files,
+        ).splitlines()
+    )
 
 
 def _kib(size: int) -> str:
@@ -281,7 +305,8 @@ def _kib(size: int) -> str:
 def target_rows(costs: Costs) -> list[tuple[str, str, str, bool, str]]:
     """What must be shown: figure, target, measured, met, why short."""
     used = sum(row[3] for row in costs.heap)
-    driver = costs.kept["driver"] + costs.kept["bus_device"]
+    held = costs.memory
+    driver = held.kept["driver"] + held.kept["bus_device"]
     ratio = costs.times["pipeline"]
     return [
         ("heap a sample, whole turns of the device", "0 B", f"{used} B in all", used == 0, "see the tests of the heap"),
@@ -289,13 +314,13 @@ def target_rows(costs: Costs) -> list[tuple[str, str, str, bool, str]]:
         (
             "memory after all imports, driver included",
             f"≤ {MEMORY_MAX_KIB} KiB",
-            _kib(costs.imported),
-            costs.imported <= MEMORY_MAX_KIB * 1024,
-            f"{costs.names[0]} names, {_kib(costs.names[1])} with their table, are half of it already; {_kib(driver)} "
-            "are Adafruit's driver, the rest everything in docs/algorithm.md, the trace, the journal and the wire, as "
-            f"bytecode, classes and constants. No board holds all of it at a time: {_kib(costs.worn)} while somebody "
-            "walks, the device's own buffers among them (below). What would help most: fewer names, and modules "
-            "compiled by CircuitPython's own mpy-cross, which needs no tree on the board",
+            _kib(held.imported),
+            held.imported <= MEMORY_MAX_KIB * 1024,
+            f"It was {_kib(costs.plain.imported)} with the sources as they are. {_kib(driver)} are Adafruit's driver "
+            f"with its names, as published; {_kib(held.names[1])} all names and their table; the rest is everything in "
+            "docs/algorithm.md, the trace, the journal and the wire, as bytecode, some 550 functions and 40 classes. "
+            f"No board holds all of it at a time: {_kib(held.worn)} while somebody walks, the device's own buffers "
+            f"and the journal's image among them, {_kib(held.visited)} with a computer (below)",
         ),
         (
             "pipeline, one sample: decode, tilt, gait, ticks, seconds",
@@ -314,29 +339,36 @@ def target_rows(costs: Costs) -> list[tuple[str, str, str, bool, str]]:
 def verdict(costs: Costs) -> str:
     """Whether it would fit a board of which the free heap is known, in a sentence or two."""
 
+    held = costs.memory
+
     def fits(size: int) -> str:
-        spare = FREE_ON_A_BOARD - size
-        return f"{_kib(spare)} to spare" if spare >= 0 else f"{_kib(-spare)} too much"
+        return " and ".join(
+            f"{_kib(abs(free - size))} {'to spare' if free >= size else 'too much'}"
+            for free in (FREE_ON_A_BOARD, FREE_AT_LEAST)
+        )
 
     return (
-        f"Beside that heap: {fits(costs.worn)} while somebody walks, {fits(costs.starting[0])} at the most crowded "
-        f"moment of the start; {fits(costs.visited)} with a computer, {fits(costs.arriving[0])} when it arrives. Where "
-        "it does not suffice for a computer the walk goes on, and it is tried again; where it does not suffice for the "
-        "start, nothing runs. The figure is an old one, of a board with a display, and none for a XIAO was found; "
-        "a Pico W had 123 KiB with CircuitPython 9.0.0 and 139 with 8.2 (adafruit/circuitpython, issue 9085). So it is "
-        "open whether all of it fits a board. On one, `import gc; gc.mem_free()` on the console tells."
+        f"Beside the free heap of a CLUE and of a Pico W: {fits(held.worn)} while somebody walks, "
+        f"{fits(held.starting[0])} at the most crowded moment of the start; {fits(held.visited)} with a computer, "
+        f"{fits(held.arriving[0])} when it arrives. Where it does not suffice for a computer the walk goes on, and it is "
+        "tried again. No figure for a XIAO was found: the CLUE (CircuitPython 5.3, adafruit/circuitpython, issue 3030) "
+        "has its chip, and a display; the Pico W (9.0.0; 139 KiB with 8.2; issue 9085) keeps memory for its radio, which "
+        "the boards here do not have. On a "
+        "board, `import gc; gc.mem_free()` on the console tells."
     )
 
 
 def page(costs: Costs, rounds: int) -> str:
     """The text of docs/benchmarks/device.md."""
     names = ", ".join(f"`{name}.py`" for name in FILES)
+    held, plain = costs.memory, costs.plain
     out = [
         "# What the firmware costs",
         "",
         "Made by `make bench-device`; do not edit.",
         "",
-        f"Firmware: `{digest()}` (first 16 digits of the SHA-256 of {names}).",
+        f"Firmware: `{digest()}` (first 16 digits of the SHA-256 of {names}, and of",
+        "`walktall_host/compact.py`).",
         "",
         "**How.** In MicroPython's WebAssembly build, whose words have 4 bytes and whose small ints 31 bits, as on",
         "the board. The unit of time is *one reading*: `.acceleration` and `.gyro` by Adafruit's driver, in the same",
@@ -392,37 +424,55 @@ def page(costs: Costs, rounds: int) -> str:
         "",
         "## Memory",
         "",
-        "Docstrings are left out: this build of MicroPython keeps those of modules and classes, CircuitPython does not",
-        "(`MICROPY_ENABLE_DOC_STRING` is 0 in its `py/circuitpy_mpconfig.h`). The driver then gives back "
-        f"{_kib(-costs.kept['driver gone'])}",
-        "when it is let go, beside some 2.5 KiB of names, which stay; in CircuitPython it was measured at 16 KiB in "
-        "all:",
-        "the two pack alike. Now and then a step brings a new table of names, twice as large as the last, for all that",
-        "follow (at `driver`, `calibrate`, `selftest`). The steps are those of `code.py`: parts and sensor first,",
-        "while the heap is empty; then what made them is let go, Adafruit's driver with it, because a restart of the",
-        "sensor writes the same registers by itself. `adafruit_bus_device` is built into CircuitPython. What answers a",
-        "computer comes when its port is opened, a module a turn, and goes when it has gone; the self-test comes when",
-        "it is asked for. The banks are flash.",
+        *textwrap.wrap(
+            "Our files are those of the drive, made compact of the sources "
+            "([why](../decisions/007-what-lies-on-the-drive.md)); the driver is as published. Its docstrings are left out: "
+            "this build of MicroPython keeps those of modules and classes, CircuitPython does not "
+            "(`MICROPY_ENABLE_DOC_STRING` is 0 in its `py/circuitpy_mpconfig.h`). The driver then gives back "
+            f"{_kib(-held.kept['driver gone'])} when it is let go, beside some 2.5 KiB of names, which stay; in "
+            "CircuitPython it was measured at 16 KiB in all: the two pack alike. Now and then a step brings a new table of "
+            "names, twice as large as the last, for all that follow. The steps are those of `code.py`: parts and sensor "
+            "first, while the heap is empty; then what made them is let go, Adafruit's driver with it, because a restart "
+            "of the sensor writes the same registers by itself. `adafruit_bus_device` is built into CircuitPython. What "
+            "answers a computer comes when its port is opened, a module a turn, and goes when it has gone; the self-test "
+            "comes when it is asked for. The banks are flash.",
+            118,
+        ),
         "",
-        "*At the most* counts the parser's tree. CircuitPython parses a module as a whole before it compiles it, and",
-        "the tree takes about twice the module's source, comments left out; it is freed by name, and no collection",
-        "shows it.",
-        "Here the sources are read through an object that looks at the heap with each piece.",
+        *textwrap.wrap(
+            "*At the most* counts the parser's tree. CircuitPython parses a module as a whole before it compiles it; the "
+            "tree is freed by name, and no collection shows it. Here the sources are read through an object that looks at "
+            "the heap with each piece.",
+            118,
+        ),
         "",
-        "| what a board holds | | most crowded at |",
-        "| --- | --- | --- |",
-        f"| all imports, the driver included, nothing let go | {_kib(costs.imported)} | |",
-        f"| while somebody walks: `code.py`, the device made, what is let go taken off | {_kib(costs.worn)} | |",
-        f"| at the most until then | {_kib(costs.starting[0])} | `{costs.starting[1]}` |",
-        f"| with a computer | {_kib(costs.visited)} | |",
-        f"| at the most when it arrives | {_kib(costs.arriving[0])} | `{costs.arriving[1]}` |",
-        f"| free after the boot of a CLUE nRF52840, the same chip, CircuitPython 5.3 | {_kib(FREE_ON_A_BOARD)} | |",
+        "| what a board holds | as installed | most crowded at | `--plain` |",
+        "| --- | --- | --- | --- |",
+        *(
+            f"| {what} | {_kib(a)} | {step} | {_kib(b)} |"
+            for what, a, b, step in (
+                ("all imports, the driver included, nothing let go", held.imported, plain.imported, ""),
+                (
+                    "while somebody walks: `code.py`, the device made, what is let go taken off",
+                    held.worn,
+                    plain.worn,
+                    "",
+                ),
+                ("at the most until then", held.starting[0], plain.starting[0], f"`{held.starting[1]}`"),
+                ("with a computer", held.visited, plain.visited, ""),
+                ("at the most when it arrives", held.arriving[0], plain.arriving[0], f"`{held.arriving[1]}`"),
+                ("names and their table, of all modules and the driver", held.names[1], plain.names[1], ""),
+            )
+        ),
+        "| free after the boot of a CLUE nRF52840, whose chip is the XIAO's, CircuitPython 5.3 | "
+        f"{_kib(FREE_ON_A_BOARD)} | | |",
+        f"| free after the boot of a Pico W, CircuitPython 9.0.0 | {_kib(FREE_AT_LEAST)} | | |",
         "",
         *textwrap.wrap(verdict(costs), 118),
         "",
-        "| step | kept | beside what is held, at the most |",
+        "| step, as installed | kept | beside what is held, at the most |",
         "| --- | --- | --- |",
-        *(f"| `{name}` | {_kib(size)} | {_kib(costs.crowded[name])} |" for name, size in costs.kept.items()),
+        *(f"| `{name}` | {_kib(size)} | {_kib(held.crowded[name])} |" for name, size in held.kept.items()),
         "",
         "## Where it goes",
         "",

@@ -350,9 +350,11 @@ def verdict(costs: Costs) -> str:
     return (
         f"Beside the free heap of a CLUE and of a Pico W: {fits(held.worn)} while somebody walks, "
         f"{fits(held.starting[0])} at the most crowded moment of the start; {fits(held.visited)} with a computer, "
-        f"{fits(held.arriving[0])} when it arrives. Where it does not suffice for a computer the walk goes on, and it is "
+        f"{fits(held.arriving[0])} when it arrives. Where it does not suffice for a computer the walk "
+        f"goes on, and it is "
         "tried again. No figure for a XIAO was found: the CLUE (CircuitPython 5.3, adafruit/circuitpython, issue 3030) "
-        "has its chip, and a display; the Pico W (9.0.0; 139 KiB with 8.2; issue 9085) keeps memory for its radio, which "
+        "has its chip, and a display; the Pico W (9.0.0; 139 KiB with 8.2; issue 9085) keeps memory "
+        "for its radio, which "
         "the boards here do not have. On a "
         "board, `import gc; gc.mem_free()` on the console tells."
     )
@@ -426,22 +428,30 @@ def page(costs: Costs, rounds: int) -> str:
         "",
         *textwrap.wrap(
             "Our files are those of the drive, made compact of the sources "
-            "([why](../decisions/007-what-lies-on-the-drive.md)); the driver is as published. Its docstrings are left out: "
+            "([why](../decisions/007-what-lies-on-the-drive.md)); the driver is as published. Its "
+            "docstrings are left out: "
             "this build of MicroPython keeps those of modules and classes, CircuitPython does not "
             "(`MICROPY_ENABLE_DOC_STRING` is 0 in its `py/circuitpy_mpconfig.h`). The driver then gives back "
             f"{_kib(-held.kept['driver gone'])} when it is let go, beside some 2.5 KiB of names, which stay; in "
-            "CircuitPython it was measured at 16 KiB in all: the two pack alike. Now and then a step brings a new table of "
-            "names, twice as large as the last, for all that follow. The steps are those of `code.py`: parts and sensor "
-            "first, while the heap is empty; then what made them is let go, Adafruit's driver with it, because a restart "
-            "of the sensor writes the same registers by itself. `adafruit_bus_device` is built into CircuitPython. What "
-            "answers a computer comes when its port is opened, a module a turn, and goes when it has gone; the self-test "
+            "CircuitPython it was measured at 16 KiB in all: the two pack alike. Now and then a step "
+            "brings a new table of "
+            "names, twice as large as the last, for all that follow. The steps are those of "
+            "`code.py`: parts and sensor "
+            "first, while the heap is empty; then what made them is let go, Adafruit's driver with "
+            "it, because a restart "
+            "of the sensor writes the same registers by itself. `adafruit_bus_device` is built into "
+            "CircuitPython. What "
+            "answers a computer comes when its port is opened, a module a turn, and goes when it has "
+            "gone; the self-test "
             "comes when it is asked for. The banks are flash.",
             118,
         ),
         "",
         *textwrap.wrap(
-            "*At the most* counts the parser's tree. CircuitPython parses a module as a whole before it compiles it; the "
-            "tree is freed by name, and no collection shows it. Here the sources are read through an object that looks at "
+            "*At the most* counts the parser's tree. CircuitPython parses a module as a whole before "
+            "it compiles it; the "
+            "tree is freed by name, and no collection shows it. Here the sources are read through an "
+            "object that looks at "
             "the heap with each piece.",
             118,
         ),

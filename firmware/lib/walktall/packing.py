@@ -6,6 +6,7 @@ host alone.
 
 from array import array
 from binascii import crc32
+from struct import pack_into, unpack_from
 
 try:
     from micropython import const
@@ -159,29 +160,21 @@ def _text(raw):
 
 def crc(buf, offset, size):
     """CRC-32 (IEEE 802.3, as ``binascii`` and zlib have it) of ``size`` bytes, 0..2^32-1."""
-    return crc32(memoryview(buf)[offset : offset + size]) & 0xFFFFFFFF
+    return crc32(memoryview(buf)[offset : offset + size])
 
 
 def seal_into(buf, offset, size):
     """Offset behind the CRC-32 put, least byte first, behind ``size`` bytes: so are records, banks and frames
     sealed."""
-    value = crc(buf, offset, size)
     end = offset + size
-    for k in range(4):
-        buf[end + k] = (value >> (8 * k)) & 0xFF
+    pack_into("<I", buf, end, crc(buf, offset, size))
     return end + 4
 
 
 def sealed(buf, offset, size):
     """True where ``size`` bytes and the four behind them agree as :func:`seal_into` made them."""
     end = offset + size
-    if end + 4 > len(buf):
-        return False
-    value = crc(buf, offset, size)
-    for k in range(4):
-        if buf[end + k] != (value >> (8 * k)) & 0xFF:
-            return False
-    return True
+    return end + 4 <= len(buf) and unpack_from("<I", buf, end)[0] == crc(buf, offset, size)
 
 
 def u16(buf, offset):

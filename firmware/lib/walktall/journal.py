@@ -515,10 +515,6 @@ class Journal:
         self.unsaved |= why
         self._due_s = uptime_s + SETTLE_S
 
-    def note_clock(self, utc_s):
-        """The host has set the clock; it is told at the next meeting, for the drift. Not worth a commit of its own."""
-        self.head[J_CLOCK_SET_UTC_S] = utc_s
-
     def poll(self, utc_s, uptime_s):
         """NOTHING most of the time; else what ``commit`` came to. To be called about once a second."""
         if not self.unsaved or uptime_s < self._due_s:

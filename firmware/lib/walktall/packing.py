@@ -175,16 +175,3 @@ def sealed(buf, offset, size):
     """True where ``size`` bytes and the four behind them agree as :func:`seal_into` made them."""
     end = offset + size
     return end + 4 <= len(buf) and unpack_from("<I", buf, end)[0] == crc(buf, offset, size)
-
-
-def u16(buf, offset):
-    """Two bytes unsigned, least first."""
-    return buf[offset] | buf[offset + 1] << 8
-
-
-def i32(buf, offset):
-    """Four bytes signed, least first."""
-    high = buf[offset + 3]
-    if high > 127:
-        high -= 256
-    return buf[offset] | buf[offset + 1] << 8 | buf[offset + 2] << 16 | high << 24

@@ -109,9 +109,6 @@ class Handler:
             buf[i] = 16 - i
         return 0
 
-    def live(self, on):
-        self.told.append("live on" if on else "live off")
-
     def mark(self):
         self.told.append("mark")
 

@@ -96,7 +96,7 @@ def test_a_case_that_cannot_be_played_here_is_skipped_with_the_reason(
     result.stdout.fnmatch_lines(["*recordings do not stand here*"])
 
 
-FIXTURE = '''\
+FIXTURE = """\
 import numpy as np
 import polars as pl
 import pytest
@@ -129,7 +129,7 @@ def test_what_will_not_do_is_told(walktall, walk):
 def test_a_suite_from_a_test(walktall):
     (one,) = [one for one in walktall.check("made") if one.name.startswith("small angles")]
     assert one.status == "passed"
-'''
+"""
 
 
 def test_the_fixture_replays_recordings_and_rows(pytester: pytest.Pytester) -> None:

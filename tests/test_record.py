@@ -268,9 +268,7 @@ def test_no_sensor_and_no_board_are_status_3_in_one_line(tmp_path: Path) -> None
     [["--out", "x.txt"], ["--out", "gone/x.csv"], ["--seconds", "0"], ["--bridge", "none"], ["--address", "0x10"]],
     ids=" ".join,
 )
-def test_wrong_use_is_one_line(
-    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_use_is_one_line(arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     default = [] if "--out" in arguments else ["--out", str(tmp_path / "a.csv")]
     assert run(["record", *arguments, *default]) == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -148,9 +148,7 @@ def test_what_is_done_is_not_done_again(
     assert out.read_bytes() == plain.read_bytes() and not sweep.journal_of(out).exists()
 
 
-@pytest.mark.parametrize(
-    "what", ["the suite", "the detector", "a recording"], ids=lambda what: what.replace(" ", "-")
-)
+@pytest.mark.parametrize("what", ["the suite", "the detector", "a recording"], ids=lambda what: what.replace(" ", "-"))
 def test_what_came_from_something_else_is_done_again(
     what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

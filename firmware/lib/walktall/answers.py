@@ -266,12 +266,8 @@ class Answers:
         count = frame[_BODY]
         if size < 1 + _SETTING_SIZE * count:
             return self._error(_E_BAD_REQUEST, "settings cut short")
-        old = settings.snapshot()
-        fits = True
-        for k in range(count):
-            fits = fits and settings.assign(*unpack_from("<Bi", frame, _BODY + 1 + _SETTING_SIZE * k))
-        if not fits or not settings.check():
-            settings.restore(old)
+        pairs = [unpack_from("<Bi", frame, _BODY + 1 + _SETTING_SIZE * k) for k in range(count)]
+        if not settings.set_together(pairs):
             return self._error(_E_REFUSED, settings.why)
         return self._settings_changed()
 

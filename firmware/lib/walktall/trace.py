@@ -378,9 +378,7 @@ class Trace:
         fields = self._chain.session.fields
         seconds = min(self.rows.seconds, 255) if kind == w.KIND_ROWS else 0
         pack_into("<BBBBI4sH", buf, 0, w.MAGIC, w.LAYOUT, kind, flags, self.next_block, self.ring_id, self.boot)
-        pack_into(
-            "<HHIH", buf, w.H_SEQ, fields[_S_SEQ], fields[_S_BOOT], fields[_S_START_UPTIME_S], self.walk & 0xFFFF
-        )
+        pack_into("<HHIH", buf, w.H_SEQ, fields[_S_SEQ], fields[_S_BOOT], fields[_S_START_UPTIME_S], self.walk & 0xFFFF)
         pack_into("<BBH", buf, w.H_ROWS_FROM, rows_from, seconds, rows_end)
         pack_into("<III", buf, w.H_RING_START, self._ring_start, self.checkpoint + 1, self.pending)
 
@@ -644,4 +642,3 @@ class Trace:
             self.pending = self.next_block
         self._ahead()
         self._start()
-

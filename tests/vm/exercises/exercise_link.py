@@ -65,7 +65,6 @@ class Ring:
         return n
 
 
-
 class Handler:
     def __init__(self, held):
         self.journal = held

@@ -49,7 +49,7 @@ def scene(profile: str = XIAO, leaning: bool = True, deg: float = 25.0, **how: A
     leans = ((11.0, 400.0, deg),) if leaning else ()
     clip = Clip(Walker(leans=leans), profile=profile, settings=quick_settings(), **how).calibrated()
     clip.run_until(9.5)
-    assert clip.device.session_open
+    assert clip.device.session.open
     return clip
 
 
@@ -237,7 +237,7 @@ def test_a_sensor_that_fails_stops_the_motor_is_a_gap_and_comes_back(name: str, 
     assert clip.honest()
     ends = moment == "at the session's end"
     if ends:
-        assert clip.device.journal.count + clip.device.session_open >= 1
+        assert clip.device.journal.count + clip.device.session.open >= 1
         return
     lasted_s = ((mended_us or gone_us) - began_us) / 1e6
     passed_s = (clip.clock.now_us - began_us) / 1e6

@@ -176,7 +176,7 @@ class Answers:
         k = journal.index_from(self._fetch_seq)
         if k < journal.written and (not self._fetch_limit or self._fetch_sent < self._fetch_limit):
             seq = journal.seq_at(k)
-            pack_into("<HB", frame, _BODY, seq, seq <= journal.acked_seq)
+            pack_into("<HH", frame, _BODY, seq, seq <= journal.acked_seq)  # a byte; the record lies on the second one
             end = journal.read_into(k, frame, _BODY + 3)
             self._send(_RECORD, self._fetch_id, end - _BODY)
             self._fetch_seq = seq + 1
@@ -210,6 +210,7 @@ class Answers:
         ):
             block = self._fetch_seq
             offset = self._trace_offset
+            pack_into("<iHH", frame, _BODY, block, offset, 0)  # the piece lies on the last two bytes
             n = trace.read_into(block, offset, self._piece)
             end = offset + n
             if n <= 0 or end >= _BLOCK_BYTES:
@@ -221,7 +222,6 @@ class Answers:
                 self._fetch_sent += 1
             else:
                 self._trace_offset = end
-            pack_into("<IH", frame, _BODY, block, offset)
             self._send(_TRACE_DATA, self._fetch_id, _PIECE_AT - _BODY + n)
             return
         self._fetching = 0
@@ -253,7 +253,8 @@ class Answers:
     def _tell_settings(self, first):
         values = self._handler.journal.settings.values
         n = max(0, min(_N_SETTINGS - first, _SETTINGS_A_FRAME))
-        pack_into("<BB", self._frame, _BODY, _N_SETTINGS, n)
+        self._frame[_BODY] = _N_SETTINGS
+        self._frame[_BODY + 1] = n
         at = _BODY + 2
         for index in range(first, first + n):
             pack_into("<Bi", self._frame, at, index, values[index])

@@ -64,9 +64,7 @@ _ROWS = (
 )
 REFERENCE = "Seeed_XIAO_nRF52840_Sense"
 
-_SETTABLE = (
-    "motor_pin button_pin led_pin imu_sda imu_scl imu_power_pin battery_pin motor led_active_low imu_address"
-)
+_SETTABLE = "motor_pin button_pin led_pin imu_sda imu_scl imu_power_pin battery_pin motor led_active_low imu_address"
 
 
 class Profile:

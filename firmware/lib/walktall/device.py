@@ -193,7 +193,8 @@ class Device(Sensing):
         self._buzzed_ms = 0
         self._buzzed = False
 
-        self._sensor_ok = False
+        #: False while the motion sensor has failed.
+        self.sensor_ok = False
         self._sensor_met = False  # it has been started at least once
         self._dozing = 0  # 1 it waits for motion, 2 its gyroscope is starting
         self._roused = False  # somebody wants samples
@@ -222,16 +223,6 @@ class Device(Sensing):
         recover(self, random_bytes)
 
     # What others read.
-
-    @property
-    def session_open(self):
-        """True while a session runs."""
-        return self.session.open
-
-    @property
-    def sensor_ok(self):
-        """False while the motion sensor has failed."""
-        return self._sensor_ok
 
     @property
     def buzzing(self):
@@ -493,7 +484,7 @@ class Device(Sensing):
         if not self._buzz.busy:
             if not self.off:
                 self._check_sensor(now_ms)
-                if not self._sensor_ok:
+                if not self.sensor_ok:
                     self._count_silence(now_ms)
             if self._second_n % _BATTERY_EVERY_S == 0:
                 self._look_at_battery()

@@ -550,7 +550,8 @@ class Journal:
             head[J_LAST_UTC_S] = utc_s
         image = self._image
         self._clear(0, SLOTS_AT)
-        pack_into("<3sB", image, 0, _MAGIC, JOURNAL_LAYOUT)
+        image[:3] = _MAGIC
+        image[3] = JOURNAL_LAYOUT
         self._head_table.pack_into(image, _HEAD_AT, head)
         self._calibration_table.pack_into(image, _CALIBRATION_AT, self.calibration)
         self.settings.pack_into(image, _SETTINGS_AT)

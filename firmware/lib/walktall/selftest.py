@@ -169,9 +169,13 @@ class SelfTest:
         detector = chain.detector
         forward = detector.forward
         gait = chain.gait
-        pack_into("<iii", row, 0, detector.pitch_cdeg, detector.roll_cdeg, detector.second_class)
-        pack_into("<iiii", row, 12, gait.steps, gait.cadence_spm, chain.tilt.gy, chain.tilt.gz)
-        pack_into("<iiii", row, 28, forward.timer, forward.sum_cdeg, forward.margin, detector.walk_offset_cdeg)
+        tilt = chain.tilt
+        pitch_cdeg = detector.pitch_cdeg
+        roll_cdeg = detector.roll_cdeg
+        second_class = detector.second_class
+        offset_cdeg = detector.walk_offset_cdeg
+        pack_into("<iiiiii", row, 0, pitch_cdeg, roll_cdeg, second_class, gait.steps, gait.cadence_spm, tilt.gy)
+        pack_into("<iiiiii", row, 20, tilt.gy, tilt.gz, forward.timer, forward.sum_cdeg, forward.margin, offset_cdeg)
         self._state = crc32(row, self._state)
 
 
@@ -217,8 +221,7 @@ class SourceDigest:
             return False
         if self._file is None:
             if self._at == len(self._names):
-                n = self._bytes
-                self.digest = pack("<IHBB", self._crc, n & 0xFFFF, n >> 16 & 0xFF, self._at & 0xFF)
+                self.digest = pack("<II", self._crc, self._bytes & 0xFFFFFF | (self._at & 0xFF) << 24)
                 return True
             name = self._names[self._at]
             self._file = open(self._folder + "/" + name, "rb")

@@ -102,7 +102,7 @@ class Visit:
             flags |= _HF_WALKING
         if device.chain.detector.snoozed:
             flags |= _HF_SNOOZED
-        if not device._sensor_ok and not device.off:
+        if not device.sensor_ok and not device.off:
             flags |= _HF_SENSOR_FAULT
         if device._maintenance:
             flags |= _HF_MAINTENANCE
@@ -200,7 +200,7 @@ class Visit:
                 return
             device._vector_digest = test.vector_digest
             device._source_digest = sources.digest
-            passed = test.passed and device._sensor_ok
+            passed = test.passed and device.sensor_ok
         except Exception as fault:
             sources.close()
             device._note("selftest", fault)
@@ -268,7 +268,7 @@ class Visit:
         if not minutes:
             device.trace.stop_raw()
             return 0
-        if device.off or not device._sensor_ok:
+        if device.off or not device.sensor_ok:
             return -1
         n = device.trace.record_raw(minutes * 60 * _SAMPLE_HZ, device.journal.boot)
         return n // _SAMPLE_HZ if n else -1

@@ -84,9 +84,7 @@ class NoMotor:
     """A board without a motor: remembers the duty and does nothing."""
 
     missing = True
-
-    def __init__(self):
-        self.duty_u16 = 0
+    duty_u16 = 0
 
     def stop(self):
         """Nothing to stop."""

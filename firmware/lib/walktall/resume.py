@@ -51,13 +51,13 @@ def recover(device, random_bytes):
             # What the lost journal held is not known: what had ended may long be with the host.
             journal.walks = trace.walk - 1 if found == OPEN else trace.walk
         _bring_in(device, trace.pending)
-        if found == OPEN and trace.read_checkpoint(last) and _walk(trace) > journal.walks:
+        if found == OPEN and trace.read_checkpoint(last) and _number_of_walk(trace) > journal.walks:
             _take_up(device)
             return
     session.forget()
 
 
-def _walk(trace):
+def _number_of_walk(trace):
     """Number of the walk whose checkpoint was read last."""
     return unpack_from("<H", trace.rows.buf, w.H_WALK)[0]
 
@@ -69,13 +69,13 @@ def _bring_in(device, number):
     ends = []  # type: list[int]
     while number and len(ends) < _PENDING_MAX and trace.read_checkpoint(number - 1):
         flags = buf[w.H_FLAGS]
-        if not flags & w.B_END or not flags & w.B_KEPT or _walk(trace) <= device.journal.walks:
+        if not flags & w.B_END or not flags & w.B_KEPT or _number_of_walk(trace) <= device.journal.walks:
             break
         ends.append(number - 1)
         number = unpack_from("<I", buf, w.H_PENDING)[0]
     while ends:
         if trace.read_checkpoint(ends.pop()):
-            device.journal.append(device.session.fields, merge_into, _walk(trace))
+            device.journal.append(device.session.fields, merge_into, _number_of_walk(trace))
     device.journal.commit(device.utc_s(), device._uptime_s)
 
 
@@ -84,7 +84,7 @@ def _take_up(device):
     session = device.session
     trace = device.trace
     fields = session.fields
-    walk = _walk(trace)
+    walk = _number_of_walk(trace)
     then_s = unpack_from("<I", trace.rows.buf, w.H_UTC_S)[0]
     now_s = device.utc_s()
     gap_s = 0

@@ -165,7 +165,8 @@ class Trace:
         piece = self._piece
         self._file.seek(self._place(block) * _BLOCK)
         self._file.readinto(piece)
-        return piece[0] == w.MAGIC and unpack_from("<I4s", piece, w.H_NUMBER) == (block, self.ring_id)
+        number = unpack_from("<I", piece, w.H_NUMBER)[0]
+        return piece[0] == w.MAGIC and number == block and piece[w.H_RING_ID : w.H_RING_ID + 4] == self.ring_id
 
     def _read(self, place):
         """Number of the block that lies in a place, read into the buffer; -1: none that checks, -2: blank."""

@@ -211,7 +211,7 @@ def _make_light(profile):
     from .light import Light
 
     dark = bool(profile.led_active_low)
-    names = ("LED_RED", "LED_GREEN", "LED_BLUE")
+    names = ("LED_RED", "LED_GREEN", "LED_BLUE")  # type: tuple[str, ...]
     if profile.led_pin not in names:
         names = (profile.led_pin,)
     # One of three, as on the XIAO: take all, for the colours.

@@ -20,7 +20,7 @@ import pytest
 from walktall import journal, wire
 from walktall import records as r
 from walktall import settings as s
-from walktall.hw.motor import HapticMotor
+from walktall.hw.haptic import HapticMotor
 from walktall.visit import Visit
 from walktall_sim import board as board_module
 from walktall_sim import flash
@@ -665,7 +665,7 @@ QUIET = {
 
 
 #: Those that are broken by a test of their own, above or elsewhere.
-ELSEWHERE = {"hw.banks", "hw.motor", "hw.start", "hw.wallclock", "resume", "selftest"}
+ELSEWHERE = {"hw.banks", "hw.haptic", "hw.motor", "hw.start", "hw.wallclock", "resume", "selftest"}
 #: A caller that knows what may fail there goes on with the turn, pattern included.
 KNOWN_TO_CATCH = {"frames", "answers", "visit"}
 

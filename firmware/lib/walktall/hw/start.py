@@ -73,7 +73,7 @@ def _make_motor(profile):
         import adafruit_drv2605
         import busio
 
-        from .pins import SharedBus
+        from .haptic import HapticMotor, SharedBus
 
         # Where the sensor has a bus of its own, the driver chip sits on the board's usual one; else they share.
         own = profile.imu_sda == "IMU_SDA"
@@ -83,7 +83,7 @@ def _make_motor(profile):
         try:
             bus = busio.I2C(boards.pin(board, scl), boards.pin(board, sda), frequency=400000)
             shared = bus if own else SharedBus(bus)
-            return hw_motor.HapticMotor(adafruit_drv2605.DRV2605(shared)), None if own else shared
+            return HapticMotor(adafruit_drv2605.DRV2605(shared)), None if own else shared
         except (OSError, RuntimeError, ValueError):
             # No such chip, or no pull-ups: the walk goes on without it, `info` tells, and the sensor opens the bus.
             if bus is not None:

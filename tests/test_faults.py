@@ -637,7 +637,7 @@ OURS: tuple[tuple[str, str, str], ...] = (
     ("hw.power", "supply", "charging"),
     ("journal", "device.journal", "poll"),
     ("link", "device.link", "poll"),
-    ("answers", "device.link", "_send_settings"),
+    ("answers", "device.link", "_tell_settings"),
     ("visit", "device.visit", "utc_s"),
     ("wearing", "device", "_show"),
     ("sensing", "device", "_samples_to_tick"),

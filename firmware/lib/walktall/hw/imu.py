@@ -382,7 +382,7 @@ class Imu:
         :raises OSError: the chip does not answer
         """
         if self._tagged:
-            return self._drain_tagged(self)
+            return self._drain_tagged(self)  # type: ignore[misc]
         status = self._status
         self._read(_FIFO_STATUS, status, 4)
         n_words = status[0] | (status[1] & 7) << 8

@@ -73,10 +73,6 @@ _LOAD_AGAIN_S = const(60)
 _BATTERY_EVERY_S = const(10)
 
 
-def _no_random(n):
-    return bytes(n)
-
-
 class Device(Sensing):
     """The clip.
 
@@ -92,7 +88,7 @@ class Device(Sensing):
     :param rtc: `utc_s` (0 = not set) that can be set, or None
     :param str board_name: as HELLO tells it
     :param int reset_reason: as HELLO tells it
-    :param random_bytes: as `os.urandom`, for the ids drawn at a format
+    :param random_bytes: as `os.urandom`, for the ids drawn at a format; zeros where it is not told
     :param str source_folder: where this package's files lie, for the self-test; "" = not known
     :param bool may_restart: True where `code.py` restarts when `restart_wanted` is set: worn into maintenance, and back
     :param bool maintenance: True where this boot gave the drive to the computer
@@ -117,7 +113,7 @@ class Device(Sensing):
         board_name="",
         chip_name="",
         reset_reason=0,
-        random_bytes=_no_random,
+        random_bytes=bytes,
         source_folder="",
         may_restart=False,
         maintenance=False,

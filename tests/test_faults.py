@@ -665,7 +665,7 @@ QUIET = {
 
 
 #: Those that are broken by a test of their own, above or elsewhere.
-ELSEWHERE = {"hw.banks", "hw.haptic", "hw.motor", "hw.start", "hw.wallclock", "resume", "selftest"}
+ELSEWHERE = {"hw.banks", "hw.haptic", "hw.motor", "hw.start", "hw.tagged", "hw.wallclock", "resume", "selftest"}
 #: A caller that knows what may fail there goes on with the turn, pattern included.
 KNOWN_TO_CATCH = {"frames", "answers", "visit"}
 

@@ -170,7 +170,6 @@ class DeskDevice:
         self.calibration = 0
         self.calibrations = 0
         self.can_calibrate = True
-        self.live_asked: list[bool] = []
         self.maintenance_there = True
         self.fault: Exception | None = None
 
@@ -236,9 +235,6 @@ class DeskDevice:
     def raw_left_s(self) -> int:
         return self.raw_s
 
-    def live(self, on: bool) -> None:
-        self.live_asked.append(on)
-
     def mark(self) -> None:
         self.marks += 1
 
@@ -284,6 +280,7 @@ class Desk:
         self.port = MemoryPort()
         self.link = Link(self.port, self.handler)
         self.now_ms = 0
+        self.live_asked: list[bool] = []
         self._decoder = wire.Decoder()
 
     def record(self, wear_s: int = 600, **values: int) -> int:
@@ -294,7 +291,10 @@ class Desk:
 
     def poll(self, times: int = 1) -> None:
         for _ in range(times):
+            live = self.link.live
             self.link.poll(self.now_ms)
+            if self.link.live != live:
+                self.live_asked.append(not live)
             self.now_ms = (self.now_ms + 10) & 0x1FFFFFFF
 
     def run(self, most: int = 1000) -> None:

@@ -211,7 +211,7 @@ class DeviceTarget:
         desk = self.desk
         self.fed += len(data)
         desk.port.to_device += data
-        desk.handler.live_asked.clear()
+        desk.live_asked.clear()
         for _ in range(len(data) // 64 + 40):
             desk.poll()
             desk.port.from_device.clear()

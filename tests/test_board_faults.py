@@ -20,6 +20,7 @@ FIRMWARE_LIB = Path(__file__).resolve().parent.parent / "firmware" / "lib" / "wa
 #: What the program does not load when it starts.
 LATER = {
     *("answers", "frames", "link", "selftest", "visit"),  # when a computer comes
+    *("hw.haptic", "hw.tagged"),  # for parts that this board has not
     *("meanings", "records", "retrace", "settings", "wire"),  # the computer's side
 }
 #: A call of each part that the start makes: where it hangs, and its name.

@@ -76,7 +76,7 @@ def test_the_first_session_with_a_clock_is_day_nought_and_is_kept_with_its_recor
     clip.boot()
     clip.calibrated()
     clip.run_until(30)
-    assert clip.device.session_open
+    assert clip.device.session.open
     assert clip.device.journal.head[journal.J_FIRST_UTC_S] == 0
     clip.power_cut()
     clip.rtc.utc_s = UTC_S
@@ -91,7 +91,7 @@ def test_the_first_session_with_a_clock_is_day_nought_and_is_kept_with_its_recor
     clip.boot()
     clip.calibrated()
     clip.run_for(3)
-    assert clip.device.session_open
+    assert clip.device.session.open
     assert clip.device.journal.head[journal.J_FIRST_UTC_S] == first
     assert clip.device.chain.coach.day == 15
 
@@ -109,7 +109,7 @@ def test_a_clock_before_the_first_day_counts_as_none() -> None:
 def test_a_beginner_starts_three_degrees_wider_and_loses_one_a_week(days: int | None, ease_deg: int) -> None:
     clip = worn(Walker(), days, progressive=1)
     clip.run_until(3)
-    assert clip.device.session_open
+    assert clip.device.session.open
     assert clip.device.chain.coach.ease_cdeg == 100 * ease_deg
     assert clip.field("on_deg") == 12 + ease_deg
     assert clip.field("off_deg") == 8 + ease_deg
@@ -252,14 +252,14 @@ def test_an_hour_on_a_table_adds_no_good_second(mode: int, tilt_deg: float, lies
     table = Walker(still=((180.0, 99999.0),), leans=((180.5, 99999.0, tilt_deg),) if tilt_deg else ())
     clip = worn(table, mode=mode)
     clip.run_until(180 + 2)
-    assert clip.device.session_open
+    assert clip.device.session.open
     before = clip.field("good_s")
     fault_s = sum(clip.field(name) for name in ("forward_s", "back_s", "side_s"))
     clip.run_until(180 + lies_s)
     assert clip.field("good_s") <= before
     # Leaning beyond the limit, it may be taken for somebody who does not answer before it is known for a table.
     assert sum(clip.field(name) for name in ("forward_s", "back_s", "side_s")) <= fault_s + (120 if mode else 0)
-    assert not clip.device.session_open
+    assert not clip.device.session.open
     assert clip.device.journal.count == 1
     assert clip.field("wear_s") <= 190 + (140 if mode else 0)
     assert clip.honest()

@@ -31,7 +31,7 @@ def walking(seconds: float = 30.0, **how: Any) -> Clip:
     """A calibrated walker, some seconds under way."""
     clip = Clip(**how).calibrated()
     clip.run_until(start_s(clip) + seconds)
-    assert clip.device.session_open
+    assert clip.device.session.open
     return clip
 
 
@@ -153,7 +153,7 @@ def test_a_walk_leaves_one_record_of_the_walk_alone() -> None:
     clip.run_until(zero + 205)
     assert clip.field("wear_s") >= 203
     clip.run_until(zero + 850)
-    assert not clip.device.session_open
+    assert not clip.device.session.open
     assert clip.device.journal.count == 1
     assert 195 <= clip.field("wear_s") <= 205  # ten minutes of sitting are not in it
     assert clip.field("walking_s") >= 185
@@ -189,7 +189,7 @@ def test_a_session_begins_in_the_second_of_its_first_row(ppm: int) -> None:
         assert clip.device.off
         clip.press(14.1 + 0.125 * moment)
         began_s = 0.0
-        while not clip.device.session_open:
+        while not clip.device.session.open:
             began_s = clip.clock.now_us / 1e6
             clip.step()
         number = clip.device.trace.next_block
@@ -222,13 +222,13 @@ def test_no_session_opens_while_a_computer_is_connected_and_one_ends_when_it_com
     clip.boot()
     clip.calibrated()
     clip.run_until(60)
-    assert not clip.device.session_open
+    assert not clip.device.session.open
     clip.supply.usb = False
     clip.run_until(250)
-    assert clip.device.session_open
+    assert clip.device.session.open
     clip.supply.usb = True
     clip.run_until(255)
-    assert not clip.device.session_open
+    assert not clip.device.session.open
     assert clip.device.journal.count == 1
 
 
@@ -249,7 +249,7 @@ def test_a_session_of_eighteen_hours_is_split() -> None:
     fields[r.S_WEAR_S] += 64700
     clip.run_for(200)
     assert clip.device.journal.count == 1
-    assert clip.device.session_open
+    assert clip.device.session.open
     assert clip.field("wear_s") < 300
     assert clip.field("flags") & r.FLAG_SPLIT
 
@@ -399,7 +399,7 @@ def test_held_three_seconds_it_writes_the_walk_and_sleeps_until_pressed(profile:
     clip.run_for(30)
     assert not clip.device.off
     assert clip.device.sensor_ok
-    assert clip.device.session_open
+    assert clip.device.session.open
     assert clip.device.chain.calibrated
 
 
@@ -580,7 +580,7 @@ def test_a_computer_that_has_gone_for_a_while_takes_no_memory_any_more_and_is_le
         assert clip.device.link is not None
         clip.run_for(4)
         assert clip.device.link is None and clip.device.visit is None
-    assert clip.device.session_open
+    assert clip.device.session.open
 
 
 def test_a_computer_that_goes_while_it_is_let_in_costs_no_turn_more() -> None:
@@ -771,7 +771,7 @@ def test_a_device_with_a_dead_sensor_boots_says_so_and_works_when_it_comes(how: 
     clip.run_for(3)
     assert clip.device.sensor_ok
     clip.run_for(20)
-    assert clip.device.session_open
+    assert clip.device.session.open
 
 
 def test_the_sensor_is_tried_less_and_less_often() -> None:

@@ -291,12 +291,12 @@ def test_dozed_seconds_are_still_and_the_session_ends_ten_minutes_after_the_walk
     walker = Walker(still=((0.0, 6.0), (206.0, 99999.0)), sway_deg=0.5)
     clip = Clip(walker, profile=profile, settings=with_settings(doze_s=60), button=False).calibrated()
     clip.run_until(600)
-    assert clip.device.session_open
+    assert clip.device.session.open
     assert clip.field("gap_s") == 0
     assert abs(clip.field("wear_s") - 599) <= 2
     assert clip.field("still_s") >= 390
     clip.run_until(830)
-    assert not clip.device.session_open
+    assert not clip.device.session.open
     assert clip.device.journal.count == 1
     assert abs(clip.field("wear_s") - 206) <= 3
     assert clip.honest()

@@ -102,7 +102,7 @@ class Recorder(flash.PowerSupply):
                     copy.deepcopy(self.model),
                     self.clip.clock.now_us,
                     len(self.sealed),
-                    self.clip.field("wear_s") if self.clip.device.session_open else 0,
+                    self.clip.field("wear_s") if self.clip.device.session.open else 0,
                 )
             )
         super().operate(part, kind, address, memory, start, new)
@@ -117,7 +117,7 @@ def new_clip(profile: str, now_us: int = 0) -> Clip:
 def wear(clip: Clip, seconds: int) -> None:
     """A walk, most of it told to session and rows directly: nobody has to wait for it."""
     device = clip.device
-    if not device.session_open:
+    if not device.session.open:
         device._open_session()
     clip.run_for(2.0)
     writer = device.trace.rows
@@ -246,9 +246,9 @@ def check(clip: Clip, model: Model, worn_s: int, cuts: int, walks: int) -> None:
     others = [wear_s for wear_s in whole if wear_s not in model.ended]
     assert others in ([], [model.ending]), (others, model)
     cut = [record for record in held if record["flags"] & r.FLAG_CUT]
-    assert len(cut) + len(others) + bool(device.session_open) <= walks, (cut, others)
+    assert len(cut) + len(others) + bool(device.session.open) <= walks, (cut, others)
     kept_s = max((record["wear_s"] for record in cut), default=0) + sum(others)
-    kept_s += clip.field("wear_s") if device.session_open else 0
+    kept_s += clip.field("wear_s") if device.session.open else 0
     assert kept_s >= worn_s - LOST_AT_A_CUT_S * cuts, f"{worn_s} s were worn, {kept_s} are left"
     assert [record["seq"] for record in held] == list(range(1, len(held) + 1))
     assert journal.acked_seq >= model.acked

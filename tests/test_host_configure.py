@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from walktall import settings, wire
-from walktall.journal import WHY_SETTINGS
+from walktall.journal import J_CLOCK_SET_UTC_S, WHY_SETTINGS
 from walktall_host import configure, ports
 
 from tests.desk_device import DAY_S, Desk
@@ -146,7 +146,7 @@ def test_the_clock_is_shown_and_set(clip: tuple[Keeping, str], capsys: pytest.Ca
     assert "is right (" in out
     # Four days later by the clip's count of when it was set, and 100 s fast.
     desk.handler.clock_s += 100
-    desk.journal.note_clock(desk.handler.clock_s - 100 - 4 * DAY_S)
+    desk.journal.head[J_CLOCK_SET_UTC_S] = desk.handler.clock_s - 100 - 4 * DAY_S
     status, out, _ = run(capsys, "clock", "--port", port)
     assert "is 1 min 40 s fast, 25.0 s a day" in out or "is 1 min 39 s fast" in out
     status, out, _ = run(capsys, "clock", "--json", "--port", port)

@@ -88,7 +88,7 @@ def test_json_is_an_object_a_line_with_the_wires_own_fields(
     assert late["t_s"] == round(150 * 13 / 52, 2)
     assert (late["class_name"], late["fault_names"], late["label_name"]) == ("forward", ["forward"], "LEAN")
     assert late["buzzes_total"] == 2
-    assert desk.handler.live_asked == [True, False]
+    assert desk.live_asked == [True, False]
 
 
 def test_a_pipe_gets_a_plain_line_a_second(clip: tuple[Telling, str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -165,7 +165,7 @@ def test_silence_is_told_and_ends_in_order(monkeypatch: pytest.MonkeyPatch) -> N
     client = Client(port, FakeTime())
     with pytest.raises(NoAnswer, match="sends nothing"), live.switched_on(client):
         list(live.moments(client, None, FakeTime()))
-    assert port.desk.handler.live_asked == [True, False]
+    assert port.desk.live_asked == [True, False]
 
 
 def test_ctrl_c_switches_it_off(clip: tuple[Telling, str], tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_ctrl_c_switches_it_off(clip: tuple[Telling, str], tmp_path: Path) -> No
     _, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert err.splitlines()[-1] == "walktall: stopped; what was done is kept"
-    assert desk.handler.live_asked == [True, False]
+    assert desk.live_asked == [True, False]
 
 
 # --- selftest --------------------------------------------------------------------------------------------------------

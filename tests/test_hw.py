@@ -9,7 +9,8 @@ import adafruit_drv2605
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from walktall.hw.motor import HapticMotor, NoMotor, PwmMotor
+from walktall.hw.haptic import HapticMotor
+from walktall.hw.motor import NoMotor, PwmMotor
 from walktall.hw.power import Power
 from walktall_sim.board import VirtualBoard
 from walktall_sim.bus import VirtualI2C

@@ -200,7 +200,7 @@ def test_live_data_flow_while_wanted_and_never_wait() -> None:
     values = [0] * w.LIVE_TABLE.count
     assert not desk.link.push_live(values)
     desk.ask(w.LIVE, b"\1")
-    assert desk.handler.live_asked == [True]
+    assert desk.live_asked == [True]
     values[1] = -1234
     assert desk.link.push_live(values)
     desk.run()
@@ -217,7 +217,7 @@ def test_live_data_flow_while_wanted_and_never_wait() -> None:
     assert w.unpack(w.LIVE_DATA_FIELDS, desk.replies()[0][2])["lost"] == 100 - sent
     desk.port.connected = False
     desk.poll()
-    assert desk.handler.live_asked == [True, False] and not desk.link.push_live(values)
+    assert desk.live_asked == [True, False] and not desk.link.push_live(values)
 
 
 def test_format_takes_a_nonce_and_the_journals_own_id() -> None:

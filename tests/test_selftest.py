@@ -83,7 +83,7 @@ def ask(clip: Clip, request_id: int) -> bytes:
 def test_a_device_tests_itself_beside_the_walk_and_tells_it_once() -> None:
     clip = Clip(Walker()).calibrated()
     clip.run_until(20)
-    assert clip.device.session_open
+    assert clip.device.session.open
     request_id = 1
     reply = ask(clip, request_id)
     assert reply == bytes([wire.SELFTEST_RUNNING]) + bytes(16)

@@ -114,14 +114,14 @@ def live(days: int, walk_s: int, seed: int, profile: str = boards.REFERENCE, tal
         board.run_until(begin_s + WALK_AT_S - 60)
         assert device._dozing, "an hour of sitting"
         board.run_until(begin_s + WORN_S)
-        assert not device.session_open
+        assert not device.session.open
         assert device.journal.count == day + 1, "one walk, one record"
         board.supply.charging = True
         board.run_until(begin_s + WORN_S + FULL_AFTER_S)
         board.supply.charging = False  # full; the cable stays, and no computer is there
         board.run_until(begin_s + DAY)
         assert device.journal.count == day + 1, "phantom minutes in the night"
-        assert not device.session_open
+        assert not device.session.open
         gc.collect()
         sizes.append(weight(device, set()))
         fields = device.session.fields

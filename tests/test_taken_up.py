@@ -52,7 +52,7 @@ def test_a_walk_cut_in_its_middle_goes_on_and_is_one_record(profile: str) -> Non
     clip.clock.sleep(3)
     clip.boot(1)
     clip.calibrated()
-    assert clip.device.session_open
+    assert clip.device.session.open
     taken = clip.field("wear_s")
     # At the most a minute is missing, on the RP2040 that and the block whose sector was still in RAM.
     assert before - (60 if profile == BOARDS[0] else 120) <= taken <= before
@@ -71,7 +71,7 @@ def test_after_a_watchdog_the_seconds_lost_are_a_gap() -> None:
     clip = walked(200.3)
     clip.restart(WATCHDOG, flush=False)
     clip.calibrated()
-    assert clip.device.session_open
+    assert clip.device.session.open
     clip.run_for(100)
     clip.device.end_session(0, False)
     (record,) = records_of(clip)
@@ -86,7 +86,7 @@ def test_without_a_clock_the_seconds_lost_are_left_out() -> None:
     before = clip.field("wear_s")
     clip.restart(WATCHDOG, flush=False)
     clip.calibrated()
-    assert clip.device.session_open
+    assert clip.device.session.open
     assert before - 60 <= clip.field("wear_s") <= before
     assert clip.field("gap_s") == 0
 
@@ -98,7 +98,7 @@ def test_long_ago_it_is_closed_and_recorded_and_a_new_one_begins() -> None:
     clip.clock.sleep(3600)
     clip.restart(WATCHDOG, flush=False)
     clip.calibrated()
-    assert not clip.device.session_open
+    assert not clip.device.session.open
     clip.run_for(190)
     clip.device.end_session(0, True)
     first, second = sorted(records_of(clip), key=lambda record: record["boot"])
@@ -127,7 +127,7 @@ def test_with_a_computer_there_a_cut_walk_is_closed_at_once() -> None:
     clip.power_cut()
     clip.supply.usb = True
     clip.boot(1)
-    assert not clip.device.session_open
+    assert not clip.device.session.open
     (record,) = records_of(clip)
     assert flagged(record, r.FLAG_CUT)
 
@@ -137,7 +137,7 @@ def test_cut_again_and_again_it_is_neither_lost_nor_told_twice() -> None:
     for k in range(6):
         clip.restart(WATCHDOG, flush=False)
         clip.calibrated()
-        assert clip.device.session_open, k
+        assert clip.device.session.open, k
         clip.run_for(7.0 + 9 * k)
     clip.device.end_session(0, True)
     clip.restart(3)
@@ -151,7 +151,7 @@ def test_records_over_a_days_budget_of_commits_survive_a_cut(profile: str) -> No
     device = clip.device
     told = []
     for k in range(12):
-        if not device.session_open:
+        if not device.session.open:
             device._open_session()
         clip.run_for(10 + k)
         for _ in range(180):  # three minutes more, which nobody has to wait for

@@ -301,7 +301,7 @@ def test_a_large_ring_is_found_in_a_quarter_of_a_second() -> None:
         for n in (5, 2000, 4096, 4500):
             worn = Worn(kind, 4096)
             worn.boot()
-            worn.trace._boot = 1
+            worn.trace.boot = 1
             for _ in range(n):
                 worn.trace._write_empty()
             worn.drive.flush()

@@ -40,7 +40,7 @@ class Year:
         for _ in range(3):
             if life.device.off:
                 life.device._switch_on()
-                life.device._sensor_ok = True
+                life.device.sensor_ok = True
             life.walks = True
             life.run(self.walk_s)
             life.walks = False

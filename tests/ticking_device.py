@@ -105,7 +105,7 @@ class Ticking(Device):  # type: ignore[misc]
             trace_file=life.drive,
             trace_parts=life.drive.parts,
         )
-        self._sensor_ok = self._sensor_met = True
+        self.sensor_ok = self._sensor_met = True
 
     def _sense(self, now_ms: int) -> None:
         life = self._life

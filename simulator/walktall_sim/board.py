@@ -28,8 +28,9 @@ import walktall
 from walktall import boards
 from walktall.device import Device
 from walktall.hw import banks as hw_banks
+from walktall.hw.haptic import HapticMotor
 from walktall.hw.imu import Imu
-from walktall.hw.motor import HapticMotor, NoMotor, PwmMotor
+from walktall.hw.motor import NoMotor, PwmMotor
 
 from walktall_sim import flash
 from walktall_sim.bus import VirtualI2C

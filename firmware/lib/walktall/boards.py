@@ -32,118 +32,59 @@ TRACE_FILE = "/data/trace.bin"
 
 MOTORS = ("pwm", "drv2605", "none")
 
+# A row is words, because a string takes a fraction of what attributes one by one do: text, numbers from a digit on.
+# What a board does not say otherwise:
+_USUAL = (
+    "imu_sda=SDA imu_scl=SCL imu_power_pin= imu_int_pin= imu_address=0x6A chips=lsm6ds3trc,lsm6dsox "
+    "motor=pwm motor_pin= button_pin= led_pin= led_active_low=0 "
+    "battery_pin= battery_enable_pin= battery_num=1 battery_den=1 charge_pin= "
+    # Two, with a comma between.
+    "banks=nvm:0,/data/journal.bin "
+    # Blocks of 512 bytes; how a write reaches the flash: 1 external, 2 the RP2040's own (`trace`).
+    "trace_file=/data/trace.bin trace_blocks=976 trace_parts=2 "
+)
+
+#: The boards, each by its `board.board_id` and its row; the reference board first, then in their order.
+_ROWS = (
+    "Seeed_XIAO_nRF52840_Sense",
+    # The sensor has a bus of its own; its supply pin feeds the pull-ups too.
+    "imu_sda=IMU_SDA imu_scl=IMU_SCL imu_power_pin=IMU_PWR imu_int_pin=IMU_INT1 chips=lsm6ds3trc "
+    "motor_pin=D0 button_pin=D1 led_pin=LED_BLUE led_active_low=1 "
+    # VBATT through 1 Mohm over 510 kohm; READ_BATT_ENABLE is held LOW, else the pin sees too much while charging.
+    "battery_pin=VBATT battery_enable_pin=READ_BATT_ENABLE battery_num=151 battery_den=51 charge_pin=CHARGE_STATUS "
+    # Of the trace: 1 of the drive's 2 MiB.
+    "banks=nvm:0,nvm:1 trace_blocks=2048 trace_parts=1 usb_vid=0x2886 usb_pid=0x0045",
+    "arduino_nano_rp2040_connect",
+    "trace_blocks=4096 chips=lsm6dsox imu_int_pin=INT1 motor_pin=D2 button_pin=D3 led_pin=LED "
+    "usb_vid=0x239A usb_pid=0x00CF",
+    "raspberry_pi_pico",
+    "imu_sda=GP4 imu_scl=GP5 motor_pin=GP15 button_pin=GP14 led_pin=LED "
+    # VSYS through 200 kohm over 100 kohm.
+    "battery_pin=VOLTAGE_MONITOR battery_num=3 battery_den=1 usb_vid=0x239A usb_pid=0x80F4",
+)
+REFERENCE = "Seeed_XIAO_nRF52840_Sense"
+
+_SETTABLE = "motor_pin button_pin led_pin imu_sda imu_scl imu_power_pin battery_pin motor led_active_low imu_address"
+
 
 class Profile:
     """One board. All pins are names on ``board``; an empty name says that there is none."""
 
-    def __init__(self):
-        self.board_id = ""
-        self.imu_sda = "SDA"
-        self.imu_scl = "SCL"
-        self.imu_power_pin = ""
-        self.imu_int_pin = ""
-        self.imu_address = 0x6A
-        self.chips = ("lsm6ds3trc", "lsm6dsox")  # type: tuple[str, ...]
-        self.motor = "pwm"
-        self.motor_pin = ""
-        self.button_pin = ""
-        self.led_pin = ""
-        self.led_active_low = 0
-        self.battery_pin = ""
-        self.battery_enable_pin = ""
-        self.battery_num = 1
-        self.battery_den = 1
-        self.charge_pin = ""
-        self.banks = (BANK_NVM0, BANK_FILE)
-        # Blocks of 512 bytes; how a write reaches the flash: 1 external, 2 the RP2040's own (`trace`).
-        self.trace_file = TRACE_FILE
-        self.trace_blocks = 976
-        self.trace_parts = 2
-        self.usb_vid = 0
-        self.usb_pid = 0
+    def __init__(self, board_id, row):
+        self.board_id = board_id
         self.refused = ()
-
-
-def _xiao_sense():
-    p = Profile()
-    p.board_id = "Seeed_XIAO_nRF52840_Sense"
-    # The sensor has a bus of its own; its supply pin feeds the pull-ups too.
-    p.imu_sda = "IMU_SDA"
-    p.imu_scl = "IMU_SCL"
-    p.imu_power_pin = "IMU_PWR"
-    p.imu_int_pin = "IMU_INT1"
-    p.chips = ("lsm6ds3trc",)
-    p.motor_pin = "D0"
-    p.button_pin = "D1"
-    p.led_pin = "LED_BLUE"
-    p.led_active_low = 1
-    # VBATT through 1 Mohm over 510 kohm; READ_BATT_ENABLE is held LOW, else the pin sees too much while charging.
-    p.battery_pin = "VBATT"
-    p.battery_enable_pin = "READ_BATT_ENABLE"
-    p.battery_num = 151
-    p.battery_den = 51
-    p.charge_pin = "CHARGE_STATUS"
-    p.banks = (BANK_NVM0, BANK_NVM1)
-    p.trace_blocks = 2048  # 1 of the drive's 2 MiB
-    p.trace_parts = 1
-    p.usb_vid = 0x2886
-    p.usb_pid = 0x0045
-    return p
-
-
-def _nano_connect():
-    p = Profile()
-    p.board_id = "arduino_nano_rp2040_connect"
-    p.trace_blocks = 4096
-    p.chips = ("lsm6dsox",)
-    p.imu_int_pin = "INT1"
-    p.motor_pin = "D2"
-    p.button_pin = "D3"
-    p.led_pin = "LED"
-    p.usb_vid = 0x239A
-    p.usb_pid = 0x00CF
-    return p
-
-
-def _pico():
-    p = Profile()
-    p.board_id = "raspberry_pi_pico"
-    p.imu_sda = "GP4"
-    p.imu_scl = "GP5"
-    p.motor_pin = "GP15"
-    p.button_pin = "GP14"
-    p.led_pin = "LED"
-    # VSYS through 200 kohm over 100 kohm.
-    p.battery_pin = "VOLTAGE_MONITOR"
-    p.battery_num = 3
-    p.battery_den = 1
-    p.usb_vid = 0x239A
-    p.usb_pid = 0x80F4
-    return p
-
-
-_MAKERS = {
-    "Seeed_XIAO_nRF52840_Sense": _xiao_sense,
-    "arduino_nano_rp2040_connect": _nano_connect,
-    "raspberry_pi_pico": _pico,
-}
-REFERENCE = "Seeed_XIAO_nRF52840_Sense"
-
-_TEXT_KEYS = (
-    ("WALKTALL_MOTOR_PIN", "motor_pin", True),
-    ("WALKTALL_BUTTON_PIN", "button_pin", True),
-    ("WALKTALL_LED_PIN", "led_pin", True),
-    ("WALKTALL_IMU_SDA", "imu_sda", False),
-    ("WALKTALL_IMU_SCL", "imu_scl", False),
-    ("WALKTALL_IMU_POWER_PIN", "imu_power_pin", True),
-    ("WALKTALL_BATTERY_PIN", "battery_pin", True),
-)
+        for word in (_USUAL + row).split():
+            field, value = word.split("=")
+            if value[:1].isdigit():
+                value = int(value, 0)
+            elif "," in value or field == "chips":
+                value = tuple(value.split(","))
+            setattr(self, field, value)
 
 
 def names():
     """The ids of the supported boards, the reference board first."""
-    rest = sorted(name for name in _MAKERS if name != REFERENCE)
-    return (REFERENCE,) + tuple(rest)  # the board has no unpacking in displays
+    return _ROWS[::2]
 
 
 def select(board_id, getenv=None):
@@ -153,52 +94,39 @@ def select(board_id, getenv=None):
     :param getenv: ``os.getenv``; None leaves the profile as it is. It parses the file anew at each call: call this
         once.
     """
-    maker = _MAKERS.get(board_id)
-    if maker is None:
-        return None
-    profile = maker()
-    if getenv is not None:
-        _lay_over(profile, getenv)
-    return profile
+    for k in range(0, len(_ROWS), 2):
+        if _ROWS[k] == board_id:
+            profile = Profile(board_id, _ROWS[k + 1])
+            if getenv is not None:
+                _lay_over(profile, getenv)
+            return profile
+    return None
 
 
-def _lay_over(profile, raw_getenv):
+def _lay_over(profile, getenv):
     refused = []
-
-    def getenv(key):
-        # It raises for a line that it cannot read, `true` or a missing quote: such a line is refused like the rest.
+    for field in _SETTABLE.split():
+        key = "WALKTALL_" + field.upper()
         try:
-            return raw_getenv(key)
+            value = getenv(key)
         except (ValueError, OSError, RuntimeError):
+            # It raises for a line that it cannot read, `true` or a missing quote: such a line is refused like the rest.
             refused.append(key)
-            return None
-
-    for key, field, may_be_empty in _TEXT_KEYS:
-        value = getenv(key)
+            continue
         if value is None:
             continue
-        if isinstance(value, str) and (value or may_be_empty):
+        if field == "motor":
+            fits = value in MOTORS
+        elif field == "led_active_low":
+            fits = value in (0, 1)
+        elif field == "imu_address":
+            fits = value in (0x6A, 0x6B)
+        else:
+            fits = isinstance(value, str) and (value != "" or field.endswith("_pin"))
+        if fits:
             setattr(profile, field, value)
         else:
             refused.append(key)
-    value = getenv("WALKTALL_MOTOR")
-    if value is not None:
-        if value in MOTORS:
-            profile.motor = value
-        else:
-            refused.append("WALKTALL_MOTOR")
-    value = getenv("WALKTALL_LED_ACTIVE_LOW")
-    if value is not None:
-        if value in (0, 1):
-            profile.led_active_low = value
-        else:
-            refused.append("WALKTALL_LED_ACTIVE_LOW")
-    value = getenv("WALKTALL_IMU_ADDRESS")
-    if value is not None:
-        if value in (0x6A, 0x6B):
-            profile.imu_address = value
-        else:
-            refused.append("WALKTALL_IMU_ADDRESS")
     profile.refused = tuple(refused)
 
 

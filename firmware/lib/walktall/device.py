@@ -73,10 +73,6 @@ _LOAD_AGAIN_S = const(60)
 _BATTERY_EVERY_S = const(10)
 
 
-def _no_random(n):
-    return bytes(n)
-
-
 class Device(Sensing):
     """The clip.
 
@@ -92,7 +88,7 @@ class Device(Sensing):
     :param rtc: `utc_s` (0 = not set) that can be set, or None
     :param str board_name: as HELLO tells it
     :param int reset_reason: as HELLO tells it
-    :param random_bytes: as `os.urandom`, for the ids drawn at a format
+    :param random_bytes: as `os.urandom`, for the ids drawn at a format; zeros where it is not told
     :param str source_folder: where this package's files lie, for the self-test; "" = not known
     :param bool may_restart: True where `code.py` restarts when `restart_wanted` is set: worn into maintenance, and back
     :param bool maintenance: True where this boot gave the drive to the computer
@@ -117,7 +113,7 @@ class Device(Sensing):
         board_name="",
         chip_name="",
         reset_reason=0,
-        random_bytes=_no_random,
+        random_bytes=bytes,
         source_folder="",
         may_restart=False,
         maintenance=False,
@@ -193,7 +189,8 @@ class Device(Sensing):
         self._buzzed_ms = 0
         self._buzzed = False
 
-        self._sensor_ok = False
+        #: False while the motion sensor has failed.
+        self.sensor_ok = False
         self._sensor_met = False  # it has been started at least once
         self._dozing = 0  # 1 it waits for motion, 2 its gyroscope is starting
         self._roused = False  # somebody wants samples
@@ -222,16 +219,6 @@ class Device(Sensing):
         recover(self, random_bytes)
 
     # What others read.
-
-    @property
-    def session_open(self):
-        """True while a session runs."""
-        return self.session.open
-
-    @property
-    def sensor_ok(self):
-        """False while the motion sensor has failed."""
-        return self._sensor_ok
 
     @property
     def buzzing(self):
@@ -493,7 +480,7 @@ class Device(Sensing):
         if not self._buzz.busy:
             if not self.off:
                 self._check_sensor(now_ms)
-                if not self._sensor_ok:
+                if not self.sensor_ok:
                     self._count_silence(now_ms)
             if self._second_n % _BATTERY_EVERY_S == 0:
                 self._look_at_battery()

@@ -15,6 +15,8 @@ and units, THE definition, stand in :mod:`walktall.wire`, which no board imports
 It moves no bytes (``link`` does) and knows no port.
 """
 
+from struct import pack_into
+
 from .packing import Table, seal_into, sealed
 
 try:
@@ -47,10 +49,7 @@ LIVE_TABLE = Table(LIVE_CODES)
 
 def frame_into(frame, body_size, kind, request_id, version=PROTOCOL):
     """Size of the frame whose body of ``body_size`` bytes lies at HEADER_SIZE: header and CRC are put around it."""
-    frame[0] = version
-    frame[1] = kind
-    frame[2] = request_id & 0xFF
-    frame[3] = (request_id >> 8) & 0xFF
+    pack_into("<BBH", frame, 0, version, kind, request_id & 0xFFFF)
     return seal_into(frame, 0, HEADER_SIZE + body_size)
 
 
@@ -88,21 +87,17 @@ class Decoder:
 
     def __init__(self, max_frame=MAX_FRAME):
         self.frame = bytearray(max_frame)
-        #: Bytes of the frame that is ready, header and CRC included; 0 while there is none.
-        self.size = 0
         #: Frames dropped, counted up to 65535.
         self.bad = 0
-        self._n = 0
-        self._left = 0  # bytes until the next code byte
-        self._code = 0  # the code byte being worked off, 0 = none yet in this frame
-        self._lost = False
+        self.reset()
 
     def reset(self):
         """Forget what came so far of a frame, as when the port went away."""
+        #: Bytes of the frame that is ready, header and CRC included; 0 while there is none.
         self.size = 0
         self._n = 0
-        self._left = 0
-        self._code = 0
+        self._left = 0  # bytes until the next code byte
+        self._code = 0  # the code byte being worked off, 0 = none yet in this frame
         self._lost = False
 
     def feed(self, data, start, end):
@@ -118,10 +113,7 @@ class Decoder:
             if byte == 0:
                 whole = left == 0 and not self._lost
                 begun = self._code != 0
-                self._n = 0
-                self._left = 0
-                self._code = 0
-                self._lost = False
+                self.reset()
                 if begun and whole and n >= HEADER_SIZE + 4 and sealed(frame, 0, n - 4):
                     self.size = n
                     return i
@@ -149,18 +141,3 @@ class Decoder:
         self._n = n
         self._left = left
         return i
-
-
-def frame_version(frame):
-    """Protocol version of a frame."""
-    return frame[0]
-
-
-def frame_kind(frame):
-    """Kind of a frame: one of the requests, or a reply."""
-    return frame[1]
-
-
-def frame_id(frame):
-    """Request id of a frame, 0..65535."""
-    return frame[2] | frame[3] << 8

@@ -26,6 +26,7 @@ page.
 """
 
 from array import array
+from struct import pack_into, unpack_from
 
 from . import limits as s
 from . import slots as r
@@ -280,10 +281,8 @@ class Journal:
         chunk = self._chunk
         source = self._banks[bank]
         source.read_into(0, chunk)
-        blank = chunk[0] == 0 or chunk[0] == 0xFF
-        for k in range(1, _CHUNK):
-            blank = blank and chunk[k] == chunk[0]
-        if blank:  # never written, or erased by a write that a cut ended
+        first = bytes(chunk[:1])
+        if first in b"\0\xff" and chunk == first * _CHUNK:  # never written, or erased by a write that a cut ended
             return -1
         generation = self._generation_of(source)
         if generation < 0:
@@ -292,34 +291,25 @@ class Journal:
 
     def _generation_of(self, source):
         chunk = self._chunk
-        for k in range(3):
-            if chunk[k] != _MAGIC[k]:
-                return -1
-        layout = chunk[3]
-        generation = chunk[4] | chunk[5] << 8 | chunk[6] << 16 | chunk[7] << 24
-        length = _u16(chunk, 8)
-        if length <= SLOTS_AT or length + _CRC_SIZE > source.size or layout == 0:
+        magic, layout, generation, length, slot_bytes, count = unpack_from("<3sBIHBH", chunk, 0)
+        if magic != _MAGIC or length <= SLOTS_AT or length + _CRC_SIZE > source.size or layout == 0:
             return -1
         if layout == JOURNAL_LAYOUT and (
             length + _CRC_SIZE > self._size
-            or chunk[10] != _SESSION_SLOT_BYTES
-            or SLOTS_AT + _u16(chunk, 11) * _SESSION_SLOT_BYTES > length
+            or slot_bytes != _SESSION_SLOT_BYTES
+            or SLOTS_AT + count * _SESSION_SLOT_BYTES > length
         ):
             return -1
         value = 0
         offset = 0
         while offset < length:
-            n = min(_CHUNK, length - offset)
-            piece = chunk if n == _CHUNK else memoryview(chunk)[:n]
+            piece = memoryview(chunk)[: length - offset]
             source.read_into(offset, piece)
             value = crc32(piece, value)
-            offset += n
-        value &= 0xFFFFFFFF
-        piece = memoryview(chunk)[:_CRC_SIZE]
-        source.read_into(length, piece)
-        for k in range(_CRC_SIZE):
-            if piece[k] != (value >> (8 * k)) & 0xFF:
-                return -1
+            offset += _CHUNK
+        source.read_into(length, memoryview(chunk)[:_CRC_SIZE])
+        if unpack_from("<I", chunk, 0)[0] != value:
+            return -1
         if layout > JOURNAL_LAYOUT:
             self.newer_layout = max(self.newer_layout, layout)
         return generation
@@ -329,13 +319,16 @@ class Journal:
         self._head_table.unpack_into(self._image, _HEAD_AT, self.head)
         self._calibration_table.unpack_into(self._image, _CALIBRATION_AT, self.calibration)
         self.settings.unpack_from(self._image, _SETTINGS_AT)
-        self.walks = _u16(self._image, _WALKS_AT)
+        self.walks = unpack_from("<H", self._image, _WALKS_AT)[0]
         if self.head[J_BOOT] < 65535:
             self.head[J_BOOT] += 1
         # An image of a smaller bank: what lies behind its slots is not ours.
-        end = self._slot(self.head[J_COUNT])
-        for k in range(end, self._size):
-            self._image[k] = 0
+        self._clear(self._slot(self.head[J_COUNT]), self._size)
+
+    def _clear(self, at, end):
+        while at < end:
+            self._image[at] = 0
+            at += 1
 
     def _take_identity(self):
         """The ids alone, out of an image of a later layout; for the rest an empty journal."""
@@ -347,8 +340,7 @@ class Journal:
 
     def _forget(self):
         """An empty journal in memory, without ids."""
-        for k in range(SLOTS_AT, self._size):
-            self._image[k] = 0
+        self._clear(SLOTS_AT, self._size)
         for i in range(len(self.head)):
             self.head[i] = 0
         self.head[J_DEVICE_ID] = bytes(8)
@@ -381,7 +373,7 @@ class Journal:
 
     def seq_at(self, k):
         """Number of the ``k``-th oldest record held."""
-        return _u16(self._image, self._slot(k) + 1)
+        return unpack_from("<H", self._image, self._slot(k) + 1)[0]
 
     def index_from(self, seq):
         """Index of the oldest record numbered ``seq`` or later; ``count`` where there is none."""
@@ -399,11 +391,10 @@ class Journal:
         """Offset behind the ``k``-th record's slot, copied into ``buf``. It has left the house: nothing merges into it
         any more in this boot."""
         start = self._slot(k)
-        for i in range(_SESSION_SLOT_BYTES):
-            buf[offset + i] = self._image[start + i]
-        if self.seq_at(k) > self._fetched_seq:
-            self._fetched_seq = self.seq_at(k)
-        return offset + _SESSION_SLOT_BYTES
+        end = offset + _SESSION_SLOT_BYTES
+        buf[offset:end] = self._view[start : start + _SESSION_SLOT_BYTES]
+        self._fetched_seq = max(self._fetched_seq, self.seq_at(k))
+        return end
 
     def _first_unacked(self):
         return self.index_from(self.head[J_ACKED_SEQ] + 1)
@@ -448,9 +439,7 @@ class Journal:
 
     def _put(self, k, fields):
         start = self._slot(k)
-        end = r.pack_session_into(self._image, start, fields)
-        for i in range(end, start + _SESSION_SLOT_BYTES):
-            self._image[i] = 0
+        self._clear(r.pack_session_into(self._image, start, fields), start + _SESSION_SLOT_BYTES)
 
     def _merge(self, fields, merge):
         """Number of the earlier record that took the walk, 0 when none did. Newest first."""
@@ -515,10 +504,6 @@ class Journal:
         self.unsaved |= why
         self._due_s = uptime_s + SETTLE_S
 
-    def note_clock(self, utc_s):
-        """The host has set the clock; it is told at the next meeting, for the drift. Not worth a commit of its own."""
-        self.head[J_CLOCK_SET_UTC_S] = utc_s
-
     def poll(self, utc_s, uptime_s):
         """NOTHING most of the time; else what ``commit`` came to. To be called about once a second."""
         if not self.unsaved or uptime_s < self._due_s:
@@ -564,16 +549,13 @@ class Journal:
         if utc_s:
             head[J_LAST_UTC_S] = utc_s
         image = self._image
-        for k in range(3):
-            image[k] = _MAGIC[k]
+        self._clear(0, SLOTS_AT)
+        image[:3] = _MAGIC
         image[3] = JOURNAL_LAYOUT
-        for k in range(_HEAD_AT, SLOTS_AT):
-            image[k] = 0
         self._head_table.pack_into(image, _HEAD_AT, head)
         self._calibration_table.pack_into(image, _CALIBRATION_AT, self.calibration)
         self.settings.pack_into(image, _SETTINGS_AT)
-        image[_WALKS_AT] = self.walks & 0xFF
-        image[_WALKS_AT + 1] = self.walks >> 8 & 0xFF
+        pack_into("<H", image, _WALKS_AT, self.walks & 0xFFFF)
         seal_into(image, 0, self._size - _CRC_SIZE)
         bank = 1 - self.bank
         try:
@@ -596,13 +578,11 @@ class Journal:
         chunk = self._chunk
         offset = 0
         while offset < self._size:
-            n = min(_CHUNK, self._size - offset)
-            piece = chunk if n == _CHUNK else memoryview(chunk)[:n]
+            piece = memoryview(chunk)[: self._size - offset]
             self._banks[bank].read_into(offset, piece)
-            for k in range(n):
-                if piece[k] != self._image[offset + k]:
-                    return False
-            offset += n
+            if piece != self._view[offset : offset + len(piece)]:
+                return False
+            offset += _CHUNK
         return True
 
     def format(self, utc_s, uptime_s):
@@ -620,8 +600,7 @@ class Journal:
         self.newer_layout = 0
         self.read_only = False
         self._begin_new(head[J_DEVICE_ID] == bytes(8))
-        for k in range(SLOTS_AT, self._size):
-            self._image[k] = 0
+        self._clear(SLOTS_AT, self._size)
         self.unsaved |= WHY_FORMAT
         done = self.commit(utc_s, uptime_s, True)
         if done == FAILED and self.load() == LOADED:
@@ -634,8 +613,3 @@ def same_day(a, b):
     if a[_S_START_UTC_S] and b[_S_START_UTC_S]:
         return a[_S_START_UTC_S] // 86400 == b[_S_START_UTC_S] // 86400
     return not a[_S_START_UTC_S] and not b[_S_START_UTC_S] and a[_S_BOOT] == b[_S_BOOT]
-
-
-def _u16(buf, offset):
-    """Two bytes unsigned, least first."""
-    return buf[offset] | buf[offset + 1] << 8

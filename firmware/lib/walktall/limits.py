@@ -10,6 +10,7 @@ reason: as rows of names and numbers it took 2 KiB of heap.
 """
 
 from array import array
+from struct import pack_into
 
 try:
     from micropython import const
@@ -155,20 +156,10 @@ class Settings:
 
     def set_index(self, index, value):
         """Set one by index; False, with nothing changed and ``why`` told, when refused."""
-        if not 0 <= index < N_SETTINGS:
-            self.why = "no setting has the number %d" % index
-            return False
-        old = self.values[index]
-        if not self.assign(index, value):
-            return False
-        if not self.check():
-            self.values[index] = old
-            return False
-        return True
+        return self.set_together(((index, value),))
 
     def assign(self, index, value):
-        """Put a value within its own limits, unchecked against the others: for several that change together, with
-        :meth:`snapshot`, :meth:`check` and :meth:`restore` around them. False when refused."""
+        """Put a value within its own limits, unchecked against the others. False when refused."""
         if not 0 <= index < N_SETTINGS:
             self.why = "no setting has the number %d" % index
             return False
@@ -186,19 +177,19 @@ class Settings:
 
         The limits 12/8 become 8/5 whichever comes first.
         """
-        old = self.snapshot()
+        old = array("i", self.values)
         for index, value in pairs:
             if not self.assign(index, value):
-                self.restore(old)
-                return False
-        if not self.check():
-            self.restore(old)
-            return False
-        return True
+                break
+        else:
+            if self.check():
+                return True
+        for i in range(N_SETTINGS):
+            self.values[i] = old[i]
+        return False
 
     def check(self):
         """True when the values fit together; else ``why`` says which two do not."""
-        self.why = ""
         k = self._misordered()
         if k < 0:
             return True
@@ -219,19 +210,6 @@ class Settings:
                 return k
         return -1
 
-    def snapshot(self, into=None):
-        """A copy of the values, in ``into`` where one is given (no allocation)."""
-        if into is None:
-            into = array("i", bytes(4 * N_SETTINGS))
-        for i in range(N_SETTINGS):
-            into[i] = self.values[i]
-        return into
-
-    def restore(self, snapshot):
-        """Back to the values of a snapshot."""
-        for i in range(N_SETTINGS):
-            self.values[i] = snapshot[i]
-
     def on_limit_deg(self):
         """The FORWARD limit in force: the preset's, or ``on_deg``."""
         return PRESETS_DEG[2 * self.values[_SET_SENSITIVITY]] or self.values[_SET_ON_DEG]
@@ -249,14 +227,12 @@ class Settings:
         buf[offset] = PACKED_VERSION
         buf[offset + 1] = count
         offset += _HEADER
-        for i in range(N_SETTINGS):
-            buf[offset] = self.values[i] & 0xFF
-            buf[offset + 1] = self.values[i] >> 8
+        for value in self.values:
+            pack_into("<H", buf, offset, value)
             offset += 2
-        for byte in self.later:
-            buf[offset] = byte
-            offset += 1
-        return offset
+        end = offset + len(self.later)
+        buf[offset:end] = self.later
+        return end
 
     def unpack_from(self, buf, offset):
         """Offset behind the packed settings, or -1, with every default in force, when they are of another make.
@@ -267,19 +243,17 @@ class Settings:
         self.reset()
         self.defaulted = False
         self.later = bytearray()
-        if offset + _HEADER > len(buf) or buf[offset] != PACKED_VERSION or buf[offset + 1] > SETTINGS_MAX:
-            self.defaulted = True
-            return -1
-        count = buf[offset + 1]
+        count = buf[offset + 1] if offset + _HEADER <= len(buf) and buf[offset] == PACKED_VERSION else SETTINGS_MAX + 1
         offset += _HEADER
-        if offset + 2 * count > len(buf):
+        end = offset + 2 * count
+        if count > SETTINGS_MAX or end > len(buf):
             self.defaulted = True
             return -1
         for i in range(min(count, N_SETTINGS)):
-            if not self.assign(i, buf[offset + 2 * i] | buf[offset + 2 * i + 1] << 8):
+            if not self.assign(i, buf[offset] | buf[offset + 1] << 8):
                 self.defaulted = True
-        if count > N_SETTINGS:
-            self.later = bytearray(buf[offset + 2 * N_SETTINGS : offset + 2 * count])
+            offset += 2
+        self.later = bytearray(buf[offset:end])
         k = self._misordered()
         while k >= 0:
             for index in (ORDERED_PAIRS[k], ORDERED_PAIRS[k + 1]):
@@ -287,4 +261,4 @@ class Settings:
             self.defaulted = True
             k = self._misordered()
         self.why = ""
-        return offset + 2 * count
+        return end

@@ -15,6 +15,8 @@ says again what it said to that id.
 It decides nothing about posture and keeps nothing: ``journal`` does.
 """
 
+# mypy: disable-error-code="has-type"
+
 from . import frames as w
 from .answers import Answers
 from .slots import FW_VERSION
@@ -33,37 +35,14 @@ except ImportError:
 _E_PROTOCOL = const(3)
 _E_INTERNAL = const(10)
 _H_DEVICE_ID = const(0)
-_H_JOURNAL_ID = const(1)
-_H_PROTOCOL = const(2)
-_H_FW_VERSION = const(3)
-_H_RECORD_LAYOUT = const(4)
-_H_JOURNAL_LAYOUT = const(5)
+_H_BOARD = const(6)
 _H_BOOT = const(9)
 _H_FLAGS = const(12)
 _H_SESSIONS = const(17)
-_H_CAPACITY = const(18)
-_H_UNACKNOWLEDGED = const(19)
-_H_FIRST_SEQ = const(20)
-_H_NEXT_SEQ = const(21)
-_H_ACKED_SEQ = const(22)
-_H_DROPPED_ACKED = const(23)
-_H_DROPPED_UNACKED = const(24)
-_H_NEWER_RECORDS = const(25)
-_H_COMMITS = const(26)
-_H_COMMITS_TODAY = const(27)
-_H_COMMITS_DEFERRED = const(28)
-_H_SETTINGS_COUNT = const(29)
-_H_CALIBRATION_QUALITY = const(30)
-_H_BAD_FRAMES = const(31)
-_H_CALIBRATED_UTC_S = const(32)
 _H_TRACE_ID = const(33)
-_H_TRACE_LAYOUT = const(34)
-_H_TRACE_BLOCK_BYTES = const(35)
-_H_TRACE_FIRST = const(36)
-_H_TRACE_NEXT = const(37)
-_H_TRACE_CAPACITY = const(38)
-_H_TRACE_TORN = const(39)
+_H_DRIVE_KIB = const(40)
 _HEADER_SIZE = const(4)
+_FETCH = const(3)
 _HELLO = const(1)
 _HF_CALIBRATED = const(1)
 _HF_FORMATTED = const(64)
@@ -112,7 +91,7 @@ _TX_SIZE = const(520)
 _STALLED_MS = const(5000)
 _BODY = const(_HEADER_SIZE)
 _BLOCK_BYTES = const(512)
-_PIECE_AT = const(6)  # in the body of TRACE_DATA
+_PIECE_AT = const(_BODY + 6)  # in TRACE_DATA
 _NO_NONCE = b"\x00\x00\x00\x00"
 
 
@@ -130,42 +109,23 @@ class Link(Answers):
         self._handler = handler
         self._rx = bytearray(_RX_SIZE)
         self._rx_view = memoryview(self._rx)
-        self._rx_at = 0
-        self._rx_n = 0
         self._decoder = w.Decoder()
         self._decoder.bad = bad_frames
         self._frame = bytearray(_MAX_FRAME)
         self._tx = bytearray(_TX_SIZE)
         self._tx_view = memoryview(self._tx)
-        self._tx_at = 0
-        self._tx_n = 0
         self._tx_moved_ms = 0
         self._hello = w.HELLO_TABLE.new_values()
-        self._fetching = False
-        self._fetch_id = 0
-        self._fetch_seq = 0
-        self._fetch_limit = 0
-        self._fetch_sent = 0
-        self._piece = memoryview(self._frame)[_BODY + _PIECE_AT : _BODY + _PIECE_AT + _TRACE_PIECE]
-        self._tracing = False
-        self._trace_offset = 0
-        self._acted_id = -1
-        self._tested_id = -1  # request id to which the outcome of a self-test was told
-        self._test_reply = bytearray(17)
-        self._nonce = _NO_NONCE
-        self._nonce_done = _NO_NONCE
+        self._piece = memoryview(self._frame)[_PIECE_AT : _PIECE_AT + _TRACE_PIECE]
         self._live_lost = 0
-        #: True while a host is there.
-        self.connected = False
-        #: True while the host wants live data.
-        self.live = False
+        self._host_gone()
         #: Requests that a fault in the device's own code could not answer.
         self.faults = 0
 
     @property
     def busy(self):
         """True while bytes wait to go out or to be worked off: poll again soon."""
-        return self._tx_n > self._tx_at or self._fetching or self._tracing or self._rx_n > self._rx_at
+        return self._tx_n > self._tx_at or self._fetching != 0 or self._rx_n > self._rx_at
 
     @property
     def bad_frames(self):
@@ -199,9 +159,9 @@ class Link(Answers):
                     self._answer()
                     self._write(now_ms)
             records = _RECORDS_A_POLL
-            while (self._fetching or self._tracing) and records > 0 and self._room():
+            while self._fetching and records > 0 and self._room():
                 records -= 1
-                if self._fetching:
+                if self._fetching == _FETCH:
                     self._fetch_next()
                 else:
                     self._trace_next()
@@ -225,21 +185,20 @@ class Link(Answers):
 
     def _host_gone(self):
         """Back to the state without a host: nothing half-sent and nothing half-heard survives."""
+        #: True while a host is there.
         self.connected = False
+        #: True while the host wants live data.
+        self.live = False
         self._tx_at = 0
         self._tx_n = 0
         self._rx_at = 0
         self._rx_n = 0
         self._decoder.reset()
-        self._fetching = False
-        self._tracing = False
+        self._fetching = 0  # the kind of the request that is being answered piece by piece
         self._acted_id = -1
-        self._tested_id = -1
+        self._tested_id = -1  # request id to which the outcome of a self-test was told
         self._nonce = _NO_NONCE
         self._nonce_done = _NO_NONCE
-        if self.live:
-            self.live = False
-            self._handler.live(False)
 
     # Bytes out.
 
@@ -277,8 +236,7 @@ class Link(Answers):
             # Nobody reads. A zero begins each frame, so that the next one is read whatever was cut here.
             self._tx_at = 0
             self._tx_n = 0
-            self._fetching = False
-            self._tracing = False
+            self._fetching = 0
             self._tx_moved_ms = now_ms
 
     # Requests.
@@ -286,21 +244,23 @@ class Link(Answers):
     def _answer(self):
         """Answer the request that is ready in the decoder."""
         frame = self._decoder.frame
-        kind = w.frame_kind(frame)
+        kind = frame[1]
         if kind & _REPLY:  # another device's reply, or an echo
             return
-        request_id = w.frame_id(frame)
-        size = self._decoder.size - _HEADER_SIZE - 4
-        if w.frame_version(frame) != _PROTOCOL and kind != _HELLO:
-            self._error(kind, request_id, _E_PROTOCOL, "this device speaks protocol %d" % _PROTOCOL)
+        self._kind = kind
+        self._request_id = frame[2] | frame[3] << 8
+        if frame[0] != _PROTOCOL and kind != _HELLO:
+            self._error(_E_PROTOCOL, "this device speaks protocol %d" % _PROTOCOL)
             return
         try:
-            self._dispatch(kind, request_id, frame, size)
+            n = self._dispatch(kind, frame, self._decoder.size - _HEADER_SIZE - 4)
+            if n >= 0:
+                self._send(kind | _REPLY, self._request_id, n)
         except Exception as fault:  # a fault of ours must not take the walk with it
             self.faults += 1
-            self._error(kind, request_id, _E_INTERNAL, type(fault).__name__)
+            self._error(_E_INTERNAL, type(fault).__name__)
 
-    def _answer_hello(self, request_id):
+    def _answer_hello(self):
         self._acted_id = -1  # a host says hello when it begins, and its ids with it
         self._tested_id = -1
         values = self._hello
@@ -308,41 +268,48 @@ class Link(Answers):
         head = journal.head
         values[_H_FLAGS] = 0
         self._handler.hello_into(values)
-        values[_H_DEVICE_ID] = head[_J_DEVICE_ID]
-        values[_H_JOURNAL_ID] = head[_J_JOURNAL_ID]
-        values[_H_PROTOCOL] = _PROTOCOL
-        values[_H_FW_VERSION] = FW_VERSION
-        values[_H_RECORD_LAYOUT] = _SESSION_LAYOUT
-        values[_H_JOURNAL_LAYOUT] = journal.newer_layout or _JOURNAL_LAYOUT
+        # In the order of `wire.HELLO_FIELDS`.
+        values[_H_DEVICE_ID:_H_BOARD] = [
+            head[_J_DEVICE_ID],
+            head[_J_JOURNAL_ID],
+            _PROTOCOL,
+            FW_VERSION,
+            _SESSION_LAYOUT,
+            journal.newer_layout or _JOURNAL_LAYOUT,
+        ]
         values[_H_BOOT] = journal.boot
-        values[_H_SESSIONS] = journal.count
-        values[_H_CAPACITY] = journal.capacity
-        values[_H_UNACKNOWLEDGED] = journal.unacknowledged
-        values[_H_FIRST_SEQ] = journal.first_seq
-        values[_H_NEXT_SEQ] = journal.next_seq
-        values[_H_ACKED_SEQ] = journal.acked_seq
-        values[_H_DROPPED_ACKED] = head[_J_DROPPED_ACKED]
-        values[_H_DROPPED_UNACKED] = head[_J_DROPPED_UNACKED]
-        values[_H_NEWER_RECORDS] = journal.newer_records()
-        values[_H_COMMITS] = head[_J_COMMITS]
-        values[_H_COMMITS_TODAY] = head[_J_COMMITS_TODAY]
-        values[_H_COMMITS_DEFERRED] = head[_J_COMMITS_DEFERRED]
-        values[_H_SETTINGS_COUNT] = _N_SETTINGS
-        values[_H_CALIBRATION_QUALITY] = journal.calibration[_CAL_QUALITY]
-        values[_H_CALIBRATED_UTC_S] = journal.calibration[_CAL_TAKEN_UTC_S]
-        values[_H_BAD_FRAMES] = self._decoder.bad
+        values[_H_SESSIONS:_H_TRACE_ID] = [
+            journal.count,
+            journal.capacity,
+            journal.unacknowledged,
+            journal.first_seq,
+            journal.next_seq,
+            journal.acked_seq,
+            head[_J_DROPPED_ACKED],
+            head[_J_DROPPED_UNACKED],
+            journal.newer_records(),
+            head[_J_COMMITS],
+            head[_J_COMMITS_TODAY],
+            head[_J_COMMITS_DEFERRED],
+            _N_SETTINGS,
+            journal.calibration[_CAL_QUALITY],
+            self._decoder.bad,
+            journal.calibration[_CAL_TAKEN_UTC_S],
+        ]
         flags = values[_H_FLAGS]
         trace = self._handler.trace
         if trace is None:
             flags |= _HF_TRACE_FAULT
         else:
-            values[_H_TRACE_ID] = trace.ring_id
-            values[_H_TRACE_LAYOUT] = trace.layout
-            values[_H_TRACE_BLOCK_BYTES] = _BLOCK_BYTES
-            values[_H_TRACE_FIRST] = trace.first_block
-            values[_H_TRACE_NEXT] = trace.next_block
-            values[_H_TRACE_CAPACITY] = trace.capacity
-            values[_H_TRACE_TORN] = trace.torn
+            values[_H_TRACE_ID:_H_DRIVE_KIB] = [
+                trace.ring_id,
+                trace.layout,
+                _BLOCK_BYTES,
+                trace.first_block,
+                trace.next_block,
+                trace.capacity,
+                trace.torn,
+            ]
             if trace.fault:
                 flags |= _HF_TRACE_FAULT
             if trace.wiping:
@@ -365,4 +332,4 @@ class Link(Answers):
             flags |= _HF_STORE_FAULT
         values[_H_FLAGS] = flags
         w.HELLO_TABLE.pack_into(self._frame, _BODY, values)
-        self._send(_HELLO | _REPLY, request_id, w.HELLO_TABLE.size)
+        return w.HELLO_TABLE.size

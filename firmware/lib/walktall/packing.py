@@ -6,6 +6,7 @@ host alone.
 
 from array import array
 from binascii import crc32
+from struct import pack_into, unpack_from
 
 try:
     from micropython import const
@@ -17,9 +18,11 @@ except ImportError:
 
 
 _INT_MAX = const(0x7FFFFFFF)  # array('i') holds no more; no field needs more
-_TYPES = "BbHhTIis"
-_WIDTHS = (1, 1, 2, 2, 3, 4, 4)
-_BYTES = const(7)  # index of 's' in _TYPES
+_TYPES = "bhiBHTIst"
+_WIDTHS = b"\1\2\4\1\2\3\4"
+_UNSIGNED = const(3)  # from here on in _TYPES
+_BYTES = const(7)  # index of 's'
+_TEXT = const(8)
 
 
 class Table:
@@ -36,31 +39,31 @@ class Table:
         self.types = bytearray(self.count)
         self.scales = array("h", bytes(2 * self.count))
         self.widths = bytearray(self.count)
-        self.text = bytearray(self.count)
         self.size = 0
         #: True when the last ``pack_into`` had to bring a value back to its width.
         self.clipped = False
         for i in range(self.count):
             code = words[i]
-            last = code[-1]
-            if last == "s" or last == "t":
-                self.types[i] = _BYTES
-                self.widths[i] = int(code[:-1])
-                self.text[i] = 1 if last == "t" else 0
+            kind = _TYPES.find(code[0])
+            if kind < 0:
+                kind = _TYPES.index(code[-1])
+                width = int(code[:-1])
             else:
-                self.types[i] = _TYPES.index(code[0])
-                self.widths[i] = _WIDTHS[self.types[i]]
-                self.scales[i] = int(code[2:]) if len(code) > 1 else 1
-            self.size += self.widths[i]
+                width = _WIDTHS[kind]
+                self.scales[i] = int(code[2:] or 1)
+            self.types[i] = kind
+            self.widths[i] = width
+            self.size += width
 
     def new_values(self):
         """A list of zeros, empty bytes and empty texts, one for each field, for ``unpack_into`` to fill."""
         return [self._empty(i) for i in range(self.count)]
 
     def _empty(self, i):
-        if self.types[i] != _BYTES:
+        kind = self.types[i]
+        if kind < _BYTES:
             return 0
-        return "" if self.text[i] else b""
+        return "" if kind == _TEXT else b""
 
     def fitting(self, size):
         """How many whole fields from the first lie in ``size`` bytes: a later version of a message only appends."""
@@ -73,12 +76,13 @@ class Table:
     def bounds(self, i):
         """Least and greatest value, in the field's unit, that field ``i`` holds; (0, 0) for bytes."""
         kind = self.types[i]
-        if kind == _BYTES:
+        if kind >= _BYTES:
             return 0, 0
         bits = 8 * self.widths[i]
         scale = self.scales[i]
-        if kind == 1 or kind == 3 or kind == 6:  # b, h, i
-            return -(1 << (bits - 1)) * scale, ((1 << (bits - 1)) - 1) * scale
+        if kind < _UNSIGNED:
+            half = 1 << (bits - 1)
+            return -half * scale, (half - 1) * scale
         if bits == 32:
             return 0, _INT_MAX
         return 0, ((1 << bits) - 1) * scale
@@ -94,7 +98,7 @@ class Table:
         self.clipped = False
         for i in range(count):
             width = self.widths[i]
-            if self.types[i] == _BYTES:
+            if self.types[i] >= _BYTES:
                 raw = values[i]
                 if isinstance(raw, str):
                     raw = raw.encode()
@@ -131,14 +135,14 @@ class Table:
                 continue
             if offset + width > len(buf):
                 return -1
-            if kind == _BYTES:
+            if kind >= _BYTES:
                 raw = bytes(buf[offset : offset + width])
-                values[i] = _text(raw) if self.text[i] else raw
+                values[i] = _text(raw) if kind == _TEXT else raw
             else:
                 value = 0
                 for k in range(width):
                     value |= buf[offset + k] << (8 * k)
-                if (kind == 1 or kind == 3 or kind == 6) and value >> (8 * width - 1):
+                if kind < _UNSIGNED and value >> (8 * width - 1):
                     value -= 1 << (8 * width)
                 if value > _INT_MAX:
                     return -1
@@ -159,39 +163,18 @@ def _text(raw):
 
 def crc(buf, offset, size):
     """CRC-32 (IEEE 802.3, as ``binascii`` and zlib have it) of ``size`` bytes, 0..2^32-1."""
-    return crc32(memoryview(buf)[offset : offset + size]) & 0xFFFFFFFF
+    return crc32(memoryview(buf)[offset : offset + size])
 
 
 def seal_into(buf, offset, size):
     """Offset behind the CRC-32 put, least byte first, behind ``size`` bytes: so are records, banks and frames
     sealed."""
-    value = crc(buf, offset, size)
     end = offset + size
-    for k in range(4):
-        buf[end + k] = (value >> (8 * k)) & 0xFF
+    pack_into("<I", buf, end, crc(buf, offset, size))
     return end + 4
 
 
 def sealed(buf, offset, size):
     """True where ``size`` bytes and the four behind them agree as :func:`seal_into` made them."""
     end = offset + size
-    if end + 4 > len(buf):
-        return False
-    value = crc(buf, offset, size)
-    for k in range(4):
-        if buf[end + k] != (value >> (8 * k)) & 0xFF:
-            return False
-    return True
-
-
-def u16(buf, offset):
-    """Two bytes unsigned, least first."""
-    return buf[offset] | buf[offset + 1] << 8
-
-
-def i32(buf, offset):
-    """Four bytes signed, least first."""
-    high = buf[offset + 3]
-    if high > 127:
-        high -= 256
-    return buf[offset] | buf[offset + 1] << 8 | buf[offset + 2] << 16 | high << 24
+    return end + 4 <= len(buf) and unpack_from("<I", buf, end)[0] == crc(buf, offset, size)

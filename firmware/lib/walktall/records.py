@@ -6,7 +6,7 @@ is here too; this module no board imports (its names would take 4 KiB of heap). 
 stands in :mod:`walktall.meanings`.
 """
 
-from . import packing
+from . import __version__, packing
 from .packing import crc as crc
 from .packing import crc32 as crc32
 from .packing import seal_into as seal_into
@@ -245,6 +245,21 @@ class Table(packing.Table):
 
 
 SESSION = Table(SESSION_FIELDS)
+
+
+def version_number(text=__version__):
+    """``major*10000 + minor*100 + patch`` of a version such as ``1.2.3``, as ``fw_version`` holds it."""
+    number = 0
+    parts = text.split(".")
+    for i in range(3):
+        digits = ""
+        if i < len(parts):
+            for letter in parts[i]:
+                if not "0" <= letter <= "9":
+                    break
+                digits += letter
+        number = number * 100 + int(digits or "0")
+    return number
 
 
 def session_fault(fields):

@@ -3,6 +3,8 @@
 Imported by `device` for its start alone; `code.py` lets it go again.
 """
 
+from struct import unpack_from
+
 try:
     from micropython import const
 except ImportError:
@@ -12,8 +14,8 @@ except ImportError:
         return value
 
 
+from . import rows as w
 from .journal import FORMATTED
-from .rows import H_PENDING, H_UTC_S, H_WALK
 from .session import merge_into
 from .trace import OPEN
 
@@ -49,26 +51,31 @@ def recover(device, random_bytes):
             # What the lost journal held is not known: what had ended may long be with the host.
             journal.walks = trace.walk - 1 if found == OPEN else trace.walk
         _bring_in(device, trace.pending)
-        if found == OPEN and trace.read_checkpoint(last) and trace.head_u16(H_WALK) > journal.walks:
+        if found == OPEN and trace.read_checkpoint(last) and _number_of_walk(trace) > journal.walks:
             _take_up(device)
             return
     session.forget()
 
 
+def _number_of_walk(trace):
+    """Number of the walk whose checkpoint was read last."""
+    return unpack_from("<H", trace.rows.buf, w.H_WALK)[0]
+
+
 def _bring_in(device, number):
     """Records of walks that ended in block `number` - 1 and before, oldest first."""
     trace = device.trace
+    buf = trace.rows.buf
     ends = []  # type: list[int]
-    while number and len(ends) < _PENDING_MAX:
-        if not trace.read_checkpoint(number - 1) or not trace.kept():
-            break
-        if trace.head_u16(H_WALK) <= device.journal.walks:
+    while number and len(ends) < _PENDING_MAX and trace.read_checkpoint(number - 1):
+        flags = buf[w.H_FLAGS]
+        if not flags & w.B_END or not flags & w.B_KEPT or _number_of_walk(trace) <= device.journal.walks:
             break
         ends.append(number - 1)
-        number = trace.head_u32(H_PENDING)
+        number = unpack_from("<I", buf, w.H_PENDING)[0]
     while ends:
         if trace.read_checkpoint(ends.pop()):
-            device.journal.append(device.session.fields, merge_into, trace.head_u16(H_WALK))
+            device.journal.append(device.session.fields, merge_into, _number_of_walk(trace))
     device.journal.commit(device.utc_s(), device._uptime_s)
 
 
@@ -77,12 +84,12 @@ def _take_up(device):
     session = device.session
     trace = device.trace
     fields = session.fields
-    walk = trace.head_u16(H_WALK)
-    then_s = trace.head_u32(H_UTC_S)
+    walk = _number_of_walk(trace)
+    then_s = unpack_from("<I", trace.rows.buf, w.H_UTC_S)[0]
     now_s = device.utc_s()
     gap_s = 0
     if then_s and now_s:
-        gap_s = now_s - then_s - trace.seconds
+        gap_s = now_s - then_s - trace.rows.buf[w.H_SECONDS]
         goes_on = 0 <= gap_s <= _IDLE_END_S
     elif device._reset_reason > _POWER_ON:
         goes_on = True  # a reset of its own: it was a moment ago

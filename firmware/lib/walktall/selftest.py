@@ -11,6 +11,7 @@ Both go in small steps, for a device has a sensor to look after meanwhile. Neith
 """
 
 import os
+from struct import pack, pack_into
 
 from . import events as e
 from .chain import Chain
@@ -134,13 +135,6 @@ class SelfTest:
         self.passed = False
         self.vector_digest = bytes(8)
 
-    def _put(self, at, value):
-        row = self._row
-        row[at] = value & 0xFF
-        row[at + 1] = (value >> 8) & 0xFF
-        row[at + 2] = (value >> 16) & 0xFF
-        row[at + 3] = (value >> 24) & 0xFF
-
     def step(self):
         """Run a quarter of a second of the walk; True when it is over."""
         vector = self._vector
@@ -157,41 +151,32 @@ class SelfTest:
         fields = chain.session.fields
         for index in range(len(fields)):
             if index != _S_FW_VERSION:  # a new number alone makes no other detector
-                self._put(0, fields[index])
+                pack_into("<i", self._row, 0, fields[index])
                 self._state = crc32(self._row, self._state)
-        self.passed = self._seen & (1 << e.BUZZ) != 0 and self._seen & (1 << e.RECOVERED) != 0
-        digest = bytearray(8)
-        for k in range(4):
-            digest[k] = (self._events >> (8 * k)) & 0xFF
-            digest[4 + k] = (self._state >> (8 * k)) & 0xFF
-        self.vector_digest = bytes(digest)
+        both = 1 << e.BUZZ | 1 << e.RECOVERED
+        self.passed = self._seen & both == both
+        self.vector_digest = pack("<II", self._events, self._state)
         return True
 
     def _look(self, chain):
-        put = self._put
+        row = self._row
         ring = chain.ring
         while ring.take():
             self._seen |= 1 << ring.code
-            put(0, ring.sample)
-            put(4, ring.code)
-            put(8, ring.fault)
-            put(12, ring.label)
-            put(16, ring.value)
-            put(20, chain.buzz_request)
-            self._events = crc32(self._row, self._events)
+            pack_into("<iiiiii", row, 0, ring.sample, ring.code, ring.fault, ring.label, ring.value, chain.buzz_request)
+            self._events = crc32(row, self._events)
         chain.buzz_request = 0
-        put(0, chain.detector.pitch_cdeg)
-        put(4, chain.detector.roll_cdeg)
-        put(8, chain.detector.second_class)
-        put(12, chain.gait.steps)
-        put(16, chain.gait.cadence_spm)
-        put(20, chain.tilt.gy)
-        put(24, chain.tilt.gz)
-        put(28, chain.detector.forward.timer)
-        put(32, chain.detector.forward.sum_cdeg)
-        put(36, chain.detector.forward.margin)
-        put(40, chain.detector.walk_offset_cdeg)
-        self._state = crc32(self._row, self._state)
+        detector = chain.detector
+        forward = detector.forward
+        gait = chain.gait
+        tilt = chain.tilt
+        pitch_cdeg = detector.pitch_cdeg
+        roll_cdeg = detector.roll_cdeg
+        second_class = detector.second_class
+        offset_cdeg = detector.walk_offset_cdeg
+        pack_into("<iiiiii", row, 0, pitch_cdeg, roll_cdeg, second_class, gait.steps, gait.cadence_spm, tilt.gy)
+        pack_into("<iiiiii", row, 20, tilt.gy, tilt.gz, forward.timer, forward.sum_cdeg, forward.margin, offset_cdeg)
+        self._state = crc32(row, self._state)
 
 
 class SourceDigest:
@@ -211,10 +196,13 @@ class SourceDigest:
         self.digest = bytes(8)
 
     def _list(self):
-        names = [name for name in os.listdir(self._folder) if name.endswith(".py") and name not in HOST_ONLY]
-        names += ["hw/" + name for name in os.listdir(self._folder + "/hw") if name.endswith(".py")]
-        # A drive that a Mac has written holds files of its own beside ours.
-        self._names = sorted([name for name in names if not name.split("/")[-1].startswith(".")])
+        names = []
+        for inner in ("", "hw/"):
+            for name in os.listdir(self._folder + "/" + inner):
+                # A drive that a Mac has written holds files of its own beside ours.
+                if name.endswith(".py") and name[0] != "." and name not in HOST_ONLY:
+                    names.append(inner + name)
+        self._names = sorted(names)
 
     def step(self):
         """Read a KiB; True when all is read, or cannot be."""
@@ -233,7 +221,7 @@ class SourceDigest:
             return False
         if self._file is None:
             if self._at == len(self._names):
-                self._finish()
+                self.digest = pack("<II", self._crc, self._bytes & 0xFFFFFF | (self._at & 0xFF) << 24)
                 return True
             name = self._names[self._at]
             self._file = open(self._folder + "/" + name, "rb")
@@ -247,15 +235,6 @@ class SourceDigest:
         self.close()
         self._at += 1
         return False
-
-    def _finish(self):
-        digest = bytearray(8)
-        for k in range(4):
-            digest[k] = (self._crc >> (8 * k)) & 0xFF
-        for k in range(3):
-            digest[4 + k] = (self._bytes >> (8 * k)) & 0xFF
-        digest[7] = self._at & 0xFF
-        self.digest = bytes(digest)
 
     def close(self):
         """Let go of a file that is open."""

@@ -83,7 +83,7 @@ class Sensing(Wearing):
 
     def _watching(self):
         """True while the sensor gathers samples, and a pattern ends when it does not."""
-        return self._sensor_ok and not self._dozing and not self.off
+        return self.sensor_ok and not self._dozing and not self.off
 
     def _glance(self, now_ms):
         """At a pattern's begin, and in its course: True while the sensor feels. Its bus is asked while the motor is not
@@ -131,7 +131,7 @@ class Sensing(Wearing):
     # Sensor.
 
     def _sense(self, now_ms):
-        if not self._sensor_ok:
+        if not self.sensor_ok:
             self._restart_sensor(now_ms)
             return
         if self._wearing:
@@ -339,7 +339,7 @@ class Sensing(Wearing):
 
     def _sensor_failed(self, now_ms, fault):
         self._motor_off()
-        self._sensor_ok = False
+        self.sensor_ok = False
         self._dozing = 0
         if self.session.open:
             self.session.note_flag(_FLAG_SENSOR)
@@ -370,7 +370,7 @@ class Sensing(Wearing):
             self._retry_ms = min(self._retry_ms * 2, _RETRY_MAX_MS)
             self._due_ms = ticks_add(now_ms, self._retry_ms)
             return
-        self._sensor_ok = True
+        self.sensor_ok = True
         # A start takes most of a second, in which the sensor was not silent but absent; the burst is due from now.
         now_ms = self._ticks_ms()
         if first:
@@ -390,7 +390,7 @@ class Sensing(Wearing):
 
     def _check_sensor(self, now_ms):
         """Whether the chip is still set up: after a silent reset it delivers nothing, or zeros."""
-        if not self._sensor_ok or self._dozing:  # dozing, each look checks
+        if not self.sensor_ok or self._dozing:  # dozing, each look checks
             return
         try:
             if self._imu.check():

@@ -211,9 +211,10 @@ class Session:
         self.silent = 0
         self.state = array("i", [0] * STATE_SIZE)
         self._lately = bytearray(_LATELY_S)  # classes of the last seconds, a ring
-        self._clear()
+        self.forget()
 
-    def _clear(self):
+    def forget(self):
+        """Nothing is under way, and nothing is held."""
         fields = self.fields
         for index in range(len(fields)):
             fields[index] = 0
@@ -227,10 +228,6 @@ class Session:
         self._off_body = False
         fields[_S_UPRIGHT_FIRST_PCT] = _NOT_TOLD
         fields[_S_UPRIGHT_LAST_PCT] = _NOT_TOLD
-
-    def forget(self):
-        """Nothing is under way, and nothing is held."""
-        self._clear()
 
     @property
     def open(self):
@@ -252,7 +249,7 @@ class Session:
 
         :param int utc_s: seconds since 2020-01-01 UTC, 0 when the clock is not set
         """
-        self._clear()
+        self.forget()
         fields = self.fields
         fields[_S_SEQ] = seq
         fields[_S_BOOT] = boot

@@ -57,23 +57,10 @@ def new_session_fields():
     return array("i", bytes(4 * S_COUNT))
 
 
-def version_number(text=__version__):
-    """``major*10000 + minor*100 + patch`` of a version such as ``1.2.3``, as ``fw_version`` holds it."""
-    number = 0
-    parts = text.split(".")
-    for i in range(3):
-        digits = ""
-        if i < len(parts):
-            for letter in parts[i]:
-                if not "0" <= letter <= "9":
-                    break
-                digits += letter
-        number = number * 100 + int(digits or "0")
-    return number
-
-
-#: This firmware's version as ``fw_version`` holds it.
-FW_VERSION = version_number()
+#: This firmware's version as ``fw_version`` holds it: ``major*10000 + minor*100 + patch`` (`records.version_number`).
+FW_VERSION = 0
+for _part in __version__.split("."):
+    FW_VERSION = FW_VERSION * 100 + int(_part)
 
 
 def pack_session_into(buf, offset, fields):

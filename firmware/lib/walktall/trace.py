@@ -18,9 +18,11 @@ It knows no clock, does not decide when a session begins, and reads no rows (`re
 
 from array import array
 from binascii import crc32
+from struct import pack_into, unpack_from
 
 from . import rows as w
 from .limits import N_SETTINGS
+from .packing import seal_into, sealed
 from .session import STATE_SIZE
 from .slots import S_COUNT
 
@@ -99,20 +101,22 @@ class Trace:
         #: 1 + the last block in which a walk ended that is not in the journal's banks, 0: all are.
         self.pending = 0
         self.found = NOTHING
+        #: The last block with a checkpoint, -1: none is known.
+        self.checkpoint = -1
+        #: Number of the boot that wrote the block last read or written.
+        self.boot = 0
+        #: Number of the last walk that the trace knows.
+        self.walk = 0
         self.rows = w.RowWriter()
         self._buf = self.rows.buf
-        self._sealed = memoryview(self._buf)[: w.CRC_AT]
         self._io = self._buf  # what flash is looked at and blanked through
         self._piece = bytearray(_PIECE)
         self._stand = array("i", bytes(4 * w.STAND_SIZE))
         self._ring_start = 0
         self._blank_to = 0
         self._wiped_from = 0
-        self._checkpoint = 0  # 1 + the last block with one
         self._room = _ROOM
         self._flags = 0
-        self._boot = 0
-        self._walk = 0
         self._dated = False
         self._uptime_s = 0
         self._utc_s = 0
@@ -161,12 +165,8 @@ class Trace:
         piece = self._piece
         self._file.seek(self._place(block) * _BLOCK)
         self._file.readinto(piece)
-        if piece[0] != w.MAGIC or _u32(piece, w.H_NUMBER) != block:
-            return False
-        for k in range(4):
-            if piece[w.H_RING_ID + k] != self.ring_id[k]:
-                return False
-        return True
+        number = unpack_from("<I", piece, w.H_NUMBER)[0]
+        return piece[0] == w.MAGIC and number == block and piece[w.H_RING_ID : w.H_RING_ID + 4] == self.ring_id
 
     def _read(self, place):
         """Number of the block that lies in a place, read into the buffer; -1: none that checks, -2: blank."""
@@ -177,16 +177,10 @@ class Trace:
         if buf[0] == 0xFF:
             value = crc32(buf)  # of 512 times FF it is BD7BC39F
             return -2 if value & 0xFFFF == _BLANK_CRC_LOW and value >> 16 & 0xFFFF == _BLANK_CRC_HIGH else -1
-        value = crc32(self._sealed if buf is self._buf else memoryview(buf)[: w.CRC_AT])
-        number = _u32(buf, w.H_NUMBER)
-        if (
-            buf[0] == w.MAGIC
-            and buf[w.CRC_AT] | buf[w.CRC_AT + 1] << 8 == value & 0xFFFF
-            and buf[w.CRC_AT + 2] | buf[w.CRC_AT + 3] << 8 == value >> 16 & 0xFFFF
-            and number < _NUMBER_MAX
-            and self._place(number) == place
-        ):
-            return number
+        if buf[0] == w.MAGIC and sealed(buf, 0, w.CRC_AT):
+            number = unpack_from("<I", buf, w.H_NUMBER)[0]
+            if number < _NUMBER_MAX and self._place(number) == place:
+                return number
         return -1
 
     # ---- at a boot ----
@@ -264,81 +258,44 @@ class Trace:
 
     def _take_head(self):
         """The ring's id and beginning, and where the last checkpoint lies, out of the block in the buffer."""
-        buf = self._buf
-        self.ring_id = bytes(buf[w.H_RING_ID : w.H_RING_ID + 4])
-        self._ring_start = _u32(buf, w.H_RING_START)
-        self._checkpoint = _u32(buf, w.H_CHECKPOINT)
-        self.pending = _u32(buf, w.H_PENDING)
-        self._boot = buf[w.H_BOOT] | buf[w.H_BOOT + 1] << 8
-        self._walk = buf[w.H_WALK] | buf[w.H_WALK + 1] << 8
+        self.ring_id, self.boot = unpack_from("<4sH", self._buf, w.H_RING_ID)
+        self.walk = unpack_from("<H", self._buf, w.H_WALK)[0]
+        self._ring_start, next_to_it, self.pending = unpack_from("<III", self._buf, w.H_RING_START)
+        self.checkpoint = next_to_it - 1
 
     def _find_checkpoint(self, newest):
         """The last checkpoint into the chain's session; `found` says what it was."""
         number = newest
         for _ in range(_SPAN):
             if self.read_checkpoint(number):
-                self._checkpoint = number + 1
+                self.checkpoint = number
                 flags = self._buf[w.H_FLAGS]
                 self.found = ENDED if flags & w.B_END else OPEN
                 if flags & w.B_END and flags & w.B_KEPT:
                     self.pending = number + 1
                 return
             # One that was torn: the one before it.
-            last = self._checkpoint - 1
+            last = self.checkpoint
             number = last if number > last >= self._ring_start else number - 1
             if number < self._ring_start:
                 return
 
     def read_checkpoint(self, number):
-        """True when block `number` has a checkpoint: it is in the chain's session, its head in `head_...`."""
+        """True when block `number` has a checkpoint: it is in the chain's session, its head in `rows.buf`."""
         buf = self._buf
         if self._read(self._place(number)) != number or not buf[w.H_FLAGS] & w.B_CHECKPOINT:
             return False
         if buf[w.H_LAYOUT] > w.LAYOUT:  # of a later firmware: kept, not guessed at
             return False
         session = self._chain.session
-        at = buf[w.H_ROWS_END] | buf[w.H_ROWS_END + 1] << 8
+        at = unpack_from("<H", buf, w.H_ROWS_END)[0]
         at = w.unpack_ints(buf, at, w.CRC_AT, session.fields, w.FIELDS_FROM)
-        session.fields[_S_SEQ] = self.head_u16(w.H_SEQ)
-        session.fields[_S_BOOT] = self.head_u16(w.H_SESSION_BOOT)
+        session.fields[_S_SEQ], session.fields[_S_BOOT] = unpack_from("<HH", buf, w.H_SEQ)
         if at >= 0:
             at = w.unpack_ints(buf, at, w.CRC_AT, session.state)
             if buf[w.H_LAYOUT] > 1:
                 w.sum_up(session.state)
         return at >= 0
-
-    @property
-    def boot(self):
-        """Number of the boot that wrote the block last read or written."""
-        return self._boot
-
-    @property
-    def checkpoint(self):
-        """Number of the last block with a checkpoint, -1: none is known."""
-        return self._checkpoint - 1
-
-    @property
-    def seconds(self):
-        """Seconds of wear in the block that `read_checkpoint` read, 255 at the most."""
-        return self._buf[w.H_SECONDS]
-
-    @property
-    def walk(self):
-        """Number of the last walk that the trace knows."""
-        return self._walk
-
-    def head_u32(self, at):
-        """Of the block that `read_checkpoint` read: a number of its head (`rows.H_...`)."""
-        return _u32(self._buf, at)
-
-    def head_u16(self, at):
-        """The same, of two bytes."""
-        return self._buf[at] | self._buf[at + 1] << 8
-
-    def kept(self):
-        """Whether the walk of the block that `read_checkpoint` read ended and left a record."""
-        flags = self._buf[w.H_FLAGS]
-        return flags & w.B_END and flags & w.B_KEPT
 
     def _prepare(self):
         """Where the next block goes: onto blank flash, with blank blocks ahead of it."""
@@ -420,30 +377,15 @@ class Trace:
 
     def _head(self, kind, flags, buf, rows_from, rows_end):
         fields = self._chain.session.fields
-        buf[w.H_MAGIC] = w.MAGIC
-        buf[w.H_LAYOUT] = w.LAYOUT
-        buf[w.H_KIND] = kind
-        buf[w.H_FLAGS] = flags
-        _put(buf, w.H_NUMBER, self.next_block, 4)
-        for k in range(4):
-            buf[w.H_RING_ID + k] = self.ring_id[k]
-        _put(buf, w.H_BOOT, self._boot, 2)
-        _put(buf, w.H_SEQ, fields[_S_SEQ], 2)
-        _put(buf, w.H_SESSION_BOOT, fields[_S_BOOT], 2)
-        _put(buf, w.H_SESSION_START_S, fields[_S_START_UPTIME_S], 4)
-        _put(buf, w.H_WALK, self._walk, 2)
-        buf[w.H_ROWS_FROM] = rows_from
-        buf[w.H_SECONDS] = min(self.rows.seconds, 255) if kind == w.KIND_ROWS else 0
-        _put(buf, w.H_ROWS_END, rows_end, 2)
-        _put(buf, w.H_RING_START, self._ring_start, 4)
-        _put(buf, w.H_CHECKPOINT, self._checkpoint, 4)
-        _put(buf, w.H_PENDING, self.pending, 4)
+        seconds = min(self.rows.seconds, 255) if kind == w.KIND_ROWS else 0
+        pack_into("<BBBBI4sH", buf, 0, w.MAGIC, w.LAYOUT, kind, flags, self.next_block, self.ring_id, self.boot)
+        pack_into("<HHIH", buf, w.H_SEQ, fields[_S_SEQ], fields[_S_BOOT], fields[_S_START_UPTIME_S], self.walk & 0xFFFF)
+        pack_into("<BBH", buf, w.H_ROWS_FROM, rows_from, seconds, rows_end)
+        pack_into("<III", buf, w.H_RING_START, self._ring_start, self.checkpoint + 1, self.pending)
 
     def _write(self, buf):
         """Seal a block and write it; False when that failed."""
-        value = crc32(self._sealed if buf is self._buf else memoryview(buf)[: w.CRC_AT])
-        for k in range(4):
-            buf[w.CRC_AT + k] = value >> (8 * k) & 0xFF
+        seal_into(buf, 0, w.CRC_AT)
         try:
             self._file.seek(self._place(self.next_block) * _BLOCK)
             self._file.write(buf)
@@ -477,7 +419,8 @@ class Trace:
         self.rows.take(0)
         self.stop_raw()
         self.ring_id = bytes(self._random(4))
-        self._checkpoint = self.pending = 0
+        self.checkpoint = -1
+        self.pending = 0
         self.found = NOTHING
         # From the beginning of the file: there it is looked for at the next boot.
         number = (self.next_block // self.capacity + 1) * self.capacity
@@ -515,7 +458,7 @@ class Trace:
             return 0
         most = self.capacity // 2 * _RAW_SAMPLES
         self.raw_left = n_samples if n_samples < most else most
-        self._boot = boot  # no session of this boot need have begun
+        self.boot = boot  # no session of this boot need have begun
         self._raw = bytearray(_BLOCK)
         self._raw_n = 0
         return self.raw_left
@@ -531,17 +474,10 @@ class Trace:
                 return
         n = self._raw_n
         if not n:
-            _put(buf, w.H_UPTIME_S, uptime_s, 4)
-            _put(buf, w.H_UTC_S, utc_s, 4)
-            _put(buf, w.HEADER_BYTES, sample, 4)
+            pack_into("<II", buf, w.H_UPTIME_S, uptime_s, utc_s)
+            pack_into("<I", buf, w.HEADER_BYTES, sample)
         self._raw_next = sample + 1
-        at = w.HEADER_BYTES + 4 + n * _RAW_BYTES
-        _put(buf, at, ax & 0xFFFF, 2)
-        _put(buf, at + 2, ay & 0xFFFF, 2)
-        _put(buf, at + 4, az & 0xFFFF, 2)
-        _put(buf, at + 6, gx & 0xFFFF, 2)
-        _put(buf, at + 8, gy & 0xFFFF, 2)
-        _put(buf, at + 10, gz & 0xFFFF, 2)
+        pack_into("<hhhhhh", buf, w.HEADER_BYTES + 4 + n * _RAW_BYTES, ax, ay, az, gx, gy, gz)
         self._raw_n = n + 1
         self.raw_left -= 1
         if n + 1 == _RAW_SAMPLES or not self.raw_left:
@@ -554,7 +490,7 @@ class Trace:
         end = w.HEADER_BYTES + 4 + n * _RAW_BYTES
         for k in range(end, w.CRC_AT):
             buf[k] = 0xFF
-        _put(buf, w.H_PITCH, 0, 4)
+        pack_into("<I", buf, w.H_PITCH, 0)
         self._head(w.KIND_RAW, 0, buf, w.HEADER_BYTES + 4, end)
         self._io = buf
         if self._write(buf):
@@ -581,8 +517,8 @@ class Trace:
         fields = self._chain.session.fields
         self._uptime_s = 0 if taken_up else fields[_S_START_UPTIME_S]
         self._utc_s = 0 if taken_up else fields[_S_START_UTC_S]
-        self._boot = boot
-        self._walk = walk
+        self.boot = boot
+        self.walk = walk
         self._flags = w.B_BEGIN | w.B_SETTINGS | (w.B_TAKEN_UP if taken_up else 0)
         rows = self.rows
         rows.pitch = detector.tick_pitch_cdeg // w.STEP_CDEG
@@ -605,10 +541,8 @@ class Trace:
             at = w.pack_ints(self._buf, at, self._chain.settings.values, N_SETTINGS, w.CRC_AT)
         # The first row begins with the session: counted back from its end, a fast sensor's second begins too early.
         self._dated = self._flags & (w.B_BEGIN | w.B_TAKEN_UP) == w.B_BEGIN
-        _put(self._buf, w.H_PITCH, rows.pitch & 0xFFFF, 2)
-        _put(self._buf, w.H_ROLL, rows.roll & 0xFFFF, 2)
-        _put(self._buf, w.H_UPTIME_S, self._uptime_s, 4)
-        _put(self._buf, w.H_UTC_S, self._utc_s, 4)
+        pack_into("<hh", self._buf, w.H_PITCH, rows.pitch, rows.roll)
+        pack_into("<II", self._buf, w.H_UPTIME_S, self._uptime_s, self._utc_s)
         self._rows_from = at
         rows.begin(at, w.CRC_AT)
 
@@ -626,8 +560,8 @@ class Trace:
             return
         if not self._dated:
             self._dated = True
-            _put(self._buf, w.H_UPTIME_S, uptime_s - rows.seconds if uptime_s > rows.seconds else 0, 4)
-            _put(self._buf, w.H_UTC_S, utc_s - rows.seconds if utc_s else 0, 4)
+            begun_s = uptime_s - rows.seconds if uptime_s > rows.seconds else 0
+            pack_into("<II", self._buf, w.H_UPTIME_S, begun_s, utc_s - rows.seconds if utc_s else 0)
         room = self._room + _STAND_ROOM if self._flags & w.B_SETTINGS else self._room
         if rows.at > w.CRC_AT - w.ROW_MAX or (
             not busy and (rows.seconds >= _MINUTE or (rows.at > w.CRC_AT - room and not self._fits_one_more()))
@@ -659,8 +593,7 @@ class Trace:
         self._uptime_s = uptime_s
         self._utc_s = utc_s
         if not self._dated:
-            _put(self._buf, w.H_UPTIME_S, uptime_s, 4)
-            _put(self._buf, w.H_UTC_S, utc_s, 4)
+            pack_into("<II", self._buf, w.H_UPTIME_S, uptime_s, utc_s)
         self._finish(w.B_END | (w.B_KEPT if kept else 0))
         rows.take(0)
 
@@ -705,19 +638,8 @@ class Trace:
         self._flags = 0
         if not self._write(buf):
             return
-        self._checkpoint = self.next_block
+        self.checkpoint = self.next_block - 1
         if more & w.B_KEPT:
             self.pending = self.next_block
         self._ahead()
         self._start()
-
-
-def _u32(buf, at):
-    return buf[at] | buf[at + 1] << 8 | buf[at + 2] << 16 | buf[at + 3] << 24
-
-
-def _put(buf, at, value, n):
-    for _ in range(n):
-        buf[at] = value & 0xFF
-        value >>= 8
-        at += 1

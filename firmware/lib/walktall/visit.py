@@ -27,12 +27,7 @@ _H_BOARD = const(6)
 _H_CHIP = const(7)
 _H_SOURCE_DIGEST = const(8)
 _H_UPTIME_S = const(10)
-_H_UTC_S = const(11)
-_H_FLAGS = const(12)
-_H_RESET_REASON = const(13)
-_H_ERRORS = const(14)
-_H_LAST_ERROR = const(15)
-_H_BATTERY_MV = const(16)
+_H_SESSIONS = const(17)
 _H_DRIVE_KIB = const(40)
 _H_DRIVE_FREE_KIB = const(41)
 _HF_CHARGING = const(2)
@@ -65,12 +60,6 @@ _ID_TRC = const(0x6A)  # WHO_AM_I
 _ID_SOX = const(0x6C)
 
 
-def _chip_name(who_am_i):
-    if who_am_i == _ID_TRC:
-        return "LSM6DS3TR-C"
-    return "LSM6DSOX" if who_am_i == _ID_SOX else ""
-
-
 class Visit:
     """The handler of a `Link`.
 
@@ -83,20 +72,17 @@ class Visit:
         self._device = device
         self.journal = device.journal
         self.trace = device.trace
+        # Of what the link asks, the device answers this itself.
+        self.uptime_s = device.uptime_s
+        self.utc_s = device.utc_s
+        self.begin_calibration = device.begin_calibration
+        self.mark = device.chain.mark
         self.link = Link(port, self, bad_frames)
         self._live = [0] * _LIVE_FIELDS
         self._selftest = None
         #: Not None while a self-test runs.
         self.sources = None
         self._selftest_status = _SELFTEST_RUNNING
-
-    def uptime_s(self):
-        """Seconds since the boot."""
-        return self._device.uptime_s()
-
-    def utc_s(self):
-        """The clock, 0 when it was not set."""
-        return self._device.utc_s()
 
     def hello_into(self, values):
         """Fill HELLO's values; a host has come, so the walk is over."""
@@ -116,22 +102,25 @@ class Visit:
             flags |= _HF_WALKING
         if device.chain.detector.snoozed:
             flags |= _HF_SNOOZED
-        if not device._sensor_ok and not device.off:
+        if not device.sensor_ok and not device.off:
             flags |= _HF_SENSOR_FAULT
         if device._maintenance:
             flags |= _HF_MAINTENANCE
-        values[_H_FLAGS] = flags
         values[_H_BOARD] = device._board_name
-        values[_H_CHIP] = device._chip_name or _chip_name(device._imu.who_am_i)
+        chips = {_ID_TRC: "LSM6DS3TR-C", _ID_SOX: "LSM6DSOX"}
+        values[_H_CHIP] = device._chip_name or chips.get(device._imu.who_am_i, "")
         values[_H_SOURCE_DIGEST] = device._source_digest
-        values[_H_UPTIME_S] = device._uptime_s
-        values[_H_UTC_S] = device.utc_s()
-        values[_H_RESET_REASON] = device._reset_reason
-        values[_H_ERRORS] = device.errors + self.link.faults
-        values[_H_LAST_ERROR] = device.last_error
-        values[_H_BATTERY_MV] = device._battery_mv
-        values[_H_DRIVE_KIB] = device._drive_kib[0]
-        values[_H_DRIVE_FREE_KIB] = device._drive_kib[1]
+        # In the order of `wire.HELLO_FIELDS`.
+        values[_H_UPTIME_S:_H_SESSIONS] = [
+            device._uptime_s,
+            device.utc_s(),
+            flags,
+            device._reset_reason,
+            device.errors + self.link.faults,
+            device.last_error,
+            device._battery_mv,
+        ]
+        values[_H_DRIVE_KIB], values[_H_DRIVE_FREE_KIB] = device._drive_kib
 
     def set_clock(self, utc_s):
         """Set the clock; a session that began undated is dated."""
@@ -168,10 +157,6 @@ class Visit:
     def identify(self):
         """Buzz to be found."""
         self._device._play(z.P_IDENTIFY)
-
-    def begin_calibration(self):
-        """True when the next seconds will be taken as upright."""
-        return self._device.begin_calibration()
 
     def cancel_calibration(self):
         """Give up a calibration that has begun."""
@@ -215,7 +200,7 @@ class Visit:
                 return
             device._vector_digest = test.vector_digest
             device._source_digest = sources.digest
-            passed = test.passed and device._sensor_ok
+            passed = test.passed and device.sensor_ok
         except Exception as fault:
             sources.close()
             device._note("selftest", fault)
@@ -269,13 +254,6 @@ class Visit:
         values[19] = device._battery_mv
         self.link.push_live(values)
 
-    def live(self, on):
-        """Nothing to do: `link.live` is looked at with each tick."""
-
-    def mark(self):
-        """A mark of discomfort."""
-        self._device.chain.mark()
-
     def wipe(self):
         """The walker has given up all records: with them goes the session that runs, and the trace."""
         device = self._device
@@ -290,7 +268,7 @@ class Visit:
         if not minutes:
             device.trace.stop_raw()
             return 0
-        if device.off or not device._sensor_ok:
+        if device.off or not device.sensor_ok:
             return -1
         n = device.trace.record_raw(minutes * 60 * _SAMPLE_HZ, device.journal.boot)
         return n // _SAMPLE_HZ if n else -1

@@ -211,7 +211,7 @@ class Wearing:
         colour = LED_OFF
         if self.off:
             colour = LED_CHARGING if kept_in else LED_OFF
-        elif not self._sensor_ok or self.journal.store_fault:
+        elif not self.sensor_ok or self.journal.store_fault:
             colour = LED_FAULT
         elif self._calibrating or self._bowing:
             colour = LED_CALIBRATING
@@ -251,7 +251,7 @@ class Wearing:
         self._motor_off()
         self._start_pattern(pattern)
         self.trace.stop_raw()
-        self._sensor_ok = False
+        self.sensor_ok = False
         self._dozing = 0
         try:
             self._imu.switch_off()
@@ -342,30 +342,14 @@ class Wearing:
         if not self.journal.calibrated:
             return
         c = self.journal.calibration
-        self.chain.set_upright(
-            c[j.CAL_UP],
-            c[j.CAL_UP + 1],
-            c[j.CAL_UP + 2],
-            c[j.CAL_BIAS],
-            c[j.CAL_BIAS + 1],
-            c[j.CAL_BIAS + 2],
-            c[j.CAL_QUALITY],
-        )
+        self.chain.set_upright(*c[j.CAL_UP : j.CAL_BIAS + 3], c[j.CAL_QUALITY])
         self._apply_forward()
 
     def _apply_forward(self):
         """Let what a bow has found be forward; False, with nothing changed, where it lies too near to up."""
         c = self.journal.calibration
-        if not (c[j.CAL_FORWARD] or c[j.CAL_FORWARD + 1] or c[j.CAL_FORWARD + 2]):
-            return True
-        return self.chain.set_frame(
-            c[j.CAL_UP],
-            c[j.CAL_UP + 1],
-            c[j.CAL_UP + 2],
-            c[j.CAL_FORWARD],
-            c[j.CAL_FORWARD + 1],
-            c[j.CAL_FORWARD + 2],
-        )
+        forward = c[j.CAL_FORWARD : j.CAL_FORWARD + 3]
+        return not any(forward) or self.chain.set_frame(*c[j.CAL_UP : j.CAL_UP + 3], *forward)
 
     def _forget_forward(self):
         """The setting `forward_axis` holds again."""
@@ -448,7 +432,7 @@ class Wearing:
 
     def begin_calibration(self):
         """True when the next seconds will be taken as upright."""
-        if self.off or not self._sensor_ok:
+        if self.off or not self.sensor_ok:
             self._play(z.P_REFUSED)
             return False
         self._calibrating = True

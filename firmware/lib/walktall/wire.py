@@ -10,8 +10,6 @@ No board imports this module: packing by index is enough there, and the names wo
 from . import records
 from .frames import *  # noqa: F403 - all of it is this module's too
 from .frames import HEADER_SIZE, MAX_BODY, MAX_ENCODED, PROTOCOL, frame_into, stuff_into
-from .packing import i32 as i32
-from .packing import u16 as u16
 
 # Requests; a reply is the same with bit 7 set. Append only.
 HELLO = 1
@@ -325,6 +323,34 @@ def encode(kind, request_id, body=b"", version=PROTOCOL):
     size = frame_into(frame, len(body), kind, request_id, version)
     out = bytearray(MAX_ENCODED)
     return bytes(out[: stuff_into(frame, size, out, 0)])
+
+
+def frame_version(frame):
+    """Protocol version of a frame."""
+    return frame[0]
+
+
+def frame_kind(frame):
+    """Kind of a frame: one of the requests, or a reply."""
+    return frame[1]
+
+
+def frame_id(frame):
+    """Request id of a frame, 0..65535."""
+    return frame[2] | frame[3] << 8
+
+
+def u16(buf, offset):
+    """Two bytes unsigned, least first."""
+    return buf[offset] | buf[offset + 1] << 8
+
+
+def i32(buf, offset):
+    """Four bytes signed, least first."""
+    high = buf[offset + 3]
+    if high > 127:
+        high -= 256
+    return buf[offset] | buf[offset + 1] << 8 | buf[offset + 2] << 16 | high << 24
 
 
 def frame_body(decoder):

@@ -15,7 +15,6 @@ cdef class Session:
     cdef public int silent, _lately_at, _lately_n
     cdef public bint _off_body
 
-    cpdef void _clear(self) except *
     cpdef void forget(self) except *
     cpdef void start(self, int seq, int boot, int utc_s, int uptime_s, int battery_mv) except *
     cpdef void take_up(self) except *

@@ -40,9 +40,6 @@ class Handler:
     def calibration_status(self):
         return 2
 
-    def live(self, on):
-        self._asked.append(on)
-
     def mark(self):
         self._asked.append("mark")
 
@@ -65,8 +62,7 @@ class Desk(answers.Answers):
     def __init__(self, handler):
         self._handler = handler
         self._frame = bytearray(256)
-        self._fetching = False
-        self._tracing = False
+        self._fetching = 0
         self._acted_id = -1
         self._tested_id = -1
         self._nonce = self._nonce_done = bytes(4)
@@ -104,7 +100,11 @@ for request_id in range(400):
     if kind == wire.FETCH:
         frame[BODY] = chance.below(6)
         frame[BODY + 1] = frame[BODY + 3] = 0
-    desk._dispatch(kind, request_id // 2, frame, chance.below(40))
+    desk._kind = kind
+    desk._request_id = request_id // 2
+    size = desk._dispatch(kind, frame, chance.below(40))
+    if size >= 0:
+        desk._send(kind | wire.REPLY, request_id // 2, size)
     while desk._fetching:
         desk._fetch_next()
     for told, number, body in desk.sent:

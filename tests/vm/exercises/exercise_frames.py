@@ -33,8 +33,8 @@ while at < len(stream):
         at = decoder.feed(stream, at, end)
         if decoder.size:
             ready += 1
-            digest.add(frames.frame_kind(decoder.frame))
-            digest.add(frames.frame_id(decoder.frame))
+            digest.add(decoder.frame[1])
+            digest.add(decoder.frame[2] | decoder.frame[3] << 8)
             for byte in decoder.frame[frames.HEADER_SIZE : decoder.size - 4]:
                 digest.add(byte)
 digest.tell()

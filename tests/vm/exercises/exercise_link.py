@@ -108,9 +108,6 @@ class Handler:
             buf[i] = 16 - i
         return 0
 
-    def live(self, on):
-        self._told.append("live on" if on else "live off")
-
     def mark(self):
         self._told.append("mark")
 

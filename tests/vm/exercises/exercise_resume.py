@@ -27,8 +27,8 @@ def start(reset_reason):
         trace_file=file,
     )
     fields = list(device.session.fields)
-    print(device.session_open, device.journal.count, device.journal.boot, device.trace.walk, device.errors)
-    print(device.trace.next_block, device.trace.head_u16(H_WALK), fields)
+    print(device.session.open, device.journal.count, device.journal.boot, device.trace.walk, device.errors)
+    print(device.trace.next_block, device.trace.rows.buf[H_WALK], fields)
     return device
 
 

@@ -1,7 +1,7 @@
 from kit import Chance, Digest
 from walktall import packing, slots
 
-print(slots.SESSION_SIZE, slots.S_COUNT, slots.version_number("1.2.3"))
+print(slots.SESSION_SIZE, slots.S_COUNT, slots.FW_VERSION)
 chance = Chance(5)
 buf = bytearray(200)
 back = slots.new_session_fields()

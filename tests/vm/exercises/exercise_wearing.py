@@ -61,13 +61,13 @@ def wear(seconds):
 
 def tell(what):
     detector = device.chain.detector
-    print(what, device.session_open, device.off, device.buzzing, detector.snoozed, detector.hill, device._may_take_back)
+    print(what, device.session.open, device.off, device.buzzing, detector.snoozed, detector.hill, device._may_take_back)
     print(list(device.journal.calibration), device._calibration_state, device.journal.unsaved, banks[0].writes)
     print(light.colours, device.errors, device.last_error)
     light.colours.clear()
 
 
-device._sensor_ok = True
+device.sensor_ok = True
 device._open_session()
 wear(100)
 tell("worn")

@@ -46,7 +46,7 @@ def measure(tagged):
         if not bus.more(gathered // 1000):
             break
         gathered %= 1000
-        if not device.session_open:
+        if not device.session.open:
             device.poll()
             continue
         polls += 1

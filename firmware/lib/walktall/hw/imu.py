@@ -45,7 +45,6 @@ _FIFO_CTRL = const(0x06)
 _FIFO_MODE = const(0x0A)
 _FIFO_STATUS = const(0x3A)
 _FIFO_DATA_TRC = const(0x3E)
-_FIFO_DATA_SOX = const(0x78)
 
 # CTRL1_XL 10h: ODR 0011 (52 Hz), FS 10 (+-4 g). CTRL2_G 11h: ODR 0011, FS 01 (+-500 dps).
 # CTRL3_C 12h: BDU (bit 6), IF_INC (bit 2). With WHO_AM_I before them this is what 0Fh..12h must read.
@@ -62,8 +61,6 @@ _BATCH_SOX = const(0x33)
 # Flags in FIFO_STATUS2 3Bh: overrun is bit 6 in both.
 _OVERRUN = const(0x40)
 _WORDS_TRC = const(2048)
-_TAG_GYRO = const(1)
-_TAG_ACCEL = const(2)
 _NONE = const(4)  # no time slot: TAG_CNT is 0..3
 
 # Waiting for motion: CTRL1_XL 26 Hz, +-2 g; CTRL6_C bit 4 XL_HM_MODE = 1: low power below 104 Hz; WAKE_UP_THS 1 of 64
@@ -121,6 +118,7 @@ class Imu:
         self._status = bytearray(4)
         self._control = bytearray(5)
         self._words = bytearray()  # the OX's tagged words
+        self._drain_tagged = None  # and what reads them: `tagged.drain`
         # Half a sample of the OX waiting for its other half, with its time slot.
         self._slot_gyro = _NONE
         self._slot_accel = _NONE
@@ -230,6 +228,10 @@ class Imu:
     def _configure(self):
         self._tagged = self.who_am_i == _ID_SOX
         if self._tagged and not self._words:
+            # Only where there is such a chip: it takes half a KiB.
+            from .tagged import drain
+
+            self._drain_tagged = drain
             self._words = bytearray(14 * MAX_SAMPLES)
         if self.known:
             self._write(_CTRL1_XL, _CTRL1)
@@ -380,44 +382,7 @@ class Imu:
         :raises OSError: the chip does not answer
         """
         if self._tagged:
-            return self._drain_sox()
-        return self._drain_trc()
-
-    # Both chips.
-
-    def _read(self, register, buf, n):
-        """Burst of ``n`` elements of ``buf`` from ``register``. Locks the bus by itself: ``with`` would cost heap.
-
-        CircuitPython counts in elements where an array has wider ones (shared-bindings/busio/I2C.c: "Compute bounds in
-        terms of elements, not bytes", since 8.0).
-        """
-        bus = self._bus
-        if bus is None:
-            raise OSError(19)  # ENODEV: not started
-        self._reg[0] = register
-        if not bus.try_lock():
-            raise OSError(16)  # EBUSY
-        try:
-            bus.writeto_then_readfrom(self._address, self._reg, buf, in_end=n)
-        finally:
-            bus.unlock()
-
-    def _write(self, register, value):
-        bus = self._bus
-        if bus is None:
-            raise OSError(19)  # ENODEV
-        self._two[0] = register
-        self._two[1] = value
-        if not bus.try_lock():
-            raise OSError(16)  # EBUSY
-        try:
-            bus.writeto(self._address, self._two)
-        finally:
-            bus.unlock()
-
-    # LSM6DS3TR-C.
-
-    def _drain_trc(self):
+            return self._drain_tagged(self)  # type: ignore[misc]
         status = self._status
         self._read(_FIFO_STATUS, status, 4)
         n_words = status[0] | (status[1] & 7) << 8
@@ -452,63 +417,34 @@ class Imu:
         self._torn = False
         return n
 
-    # LSM6DSOX.
+    # Both chips.
 
-    def _drain_sox(self):
-        status = self._status
-        self._read(_FIFO_STATUS, status, 2)
-        n_words = status[0] | (status[1] & 3) << 8
-        if status[1] & _OVERRUN:
-            self.overrun = True
-        if n_words == 0:
-            return 0
-        if n_words > 2 * MAX_SAMPLES - 1:
-            # One less: a half that waits from the last burst may complete one more sample.
-            n_words = 2 * MAX_SAMPLES - 1
-        words = self._words
-        self._read(_FIFO_DATA_SOX, words, 7 * n_words)
-        counts = self.counts
-        slot_gyro = self._slot_gyro
-        slot_accel = self._slot_accel
-        if slot_gyro != slot_accel:
-            # A half that waited behind the last burst's samples goes to the front.
-            src = 6 * self._n_last
-            for i in range(6):
-                counts[i] = counts[src + i]
-        n = 0
-        src = 0
-        dst = 0
-        # Two words with the same time slot (tag bits 2:1) are one sample, in either order. The parity bit is not
-        # judged: its sense has not been seen on a chip, and a torn sample shows in the slots.
-        for _ in range(n_words):
-            sensor = words[src] >> 3
-            slot = (words[src] >> 1) & 3
-            if sensor == _TAG_GYRO:
-                if slot_gyro != _NONE or (slot_accel != _NONE and slot_accel != slot):
-                    slot_accel = _NONE  # the older half has lost its partner
-                    self.overrun = True
-                slot_gyro = slot
-                # (v ^ 0x8000) - 0x8000 extends the sign.
-                counts[dst] = ((words[src + 1] | words[src + 2] << 8) ^ 0x8000) - 0x8000
-                counts[dst + 1] = ((words[src + 3] | words[src + 4] << 8) ^ 0x8000) - 0x8000
-                counts[dst + 2] = ((words[src + 5] | words[src + 6] << 8) ^ 0x8000) - 0x8000
-            elif sensor == _TAG_ACCEL:
-                if slot_accel != _NONE or (slot_gyro != _NONE and slot_gyro != slot):
-                    slot_gyro = _NONE
-                    self.overrun = True
-                slot_accel = slot
-                counts[dst + 3] = ((words[src + 1] | words[src + 2] << 8) ^ 0x8000) - 0x8000
-                counts[dst + 4] = ((words[src + 3] | words[src + 4] << 8) ^ 0x8000) - 0x8000
-                counts[dst + 5] = ((words[src + 5] | words[src + 6] << 8) ^ 0x8000) - 0x8000
-            else:
-                self.n_bad_words += 1
-            src += 7
-            if slot_gyro == slot_accel and slot_gyro != _NONE:
-                slot_gyro = _NONE
-                slot_accel = _NONE
-                n += 1
-                dst += 6
-        self._slot_gyro = slot_gyro
-        self._slot_accel = slot_accel
-        self._n_last = n
-        return n
+    def _read(self, register, buf, n):
+        """Burst of ``n`` elements of ``buf`` from ``register``. Locks the bus by itself: ``with`` would cost heap.
+
+        CircuitPython counts in elements where an array has wider ones (shared-bindings/busio/I2C.c: "Compute bounds in
+        terms of elements, not bytes", since 8.0).
+        """
+        bus = self._bus
+        if bus is None:
+            raise OSError(19)  # ENODEV: not started
+        self._reg[0] = register
+        if not bus.try_lock():
+            raise OSError(16)  # EBUSY
+        try:
+            bus.writeto_then_readfrom(self._address, self._reg, buf, in_end=n)
+        finally:
+            bus.unlock()
+
+    def _write(self, register, value):
+        bus = self._bus
+        if bus is None:
+            raise OSError(19)  # ENODEV
+        self._two[0] = register
+        self._two[1] = value
+        if not bus.try_lock():
+            raise OSError(16)  # EBUSY
+        try:
+            bus.writeto(self._address, self._two)
+        finally:
+            bus.unlock()

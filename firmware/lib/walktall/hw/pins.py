@@ -1,4 +1,4 @@
-"""Parts that stay for as long as the device runs, around what CircuitPython gives: a button, buses, what is missing.
+"""Parts that stay for as long as the device runs, around what CircuitPython gives: a button, a bus, what is missing.
 
 They lie apart from `start`, which makes them: a function keeps the whole of its module alive, and `start` is let go.
 """
@@ -45,22 +45,6 @@ class Opener:
     def open(self):
         """The bus."""
         return self._shared or self._make(self._scl, self._sda, frequency=400000)
-
-
-class SharedBus:
-    """One I2C for the sensor and the motor's driver chip: the sensor may not close it."""
-
-    def __init__(self, bus):
-        self._bus = bus
-        self.try_lock = bus.try_lock
-        self.unlock = bus.unlock
-        self.scan = bus.scan
-        self.writeto = bus.writeto
-        self.readfrom_into = bus.readfrom_into
-        self.writeto_then_readfrom = bus.writeto_then_readfrom
-
-    def deinit(self):
-        pass
 
 
 class Button:

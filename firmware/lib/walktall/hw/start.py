@@ -44,13 +44,6 @@ def _input(name):
     return pulled
 
 
-def _computer_owns_the_drive():
-    """True in maintenance: Python may not write."""
-    import storage
-
-    return storage.getmount("/").readonly
-
-
 def _make_imu(profile, shared):
     """The sensor, not yet started.
 
@@ -80,7 +73,7 @@ def _make_motor(profile):
         import adafruit_drv2605
         import busio
 
-        from .pins import SharedBus
+        from .haptic import HapticMotor, SharedBus
 
         # Where the sensor has a bus of its own, the driver chip sits on the board's usual one; else they share.
         own = profile.imu_sda == "IMU_SDA"
@@ -90,7 +83,7 @@ def _make_motor(profile):
         try:
             bus = busio.I2C(boards.pin(board, scl), boards.pin(board, sda), frequency=400000)
             shared = bus if own else SharedBus(bus)
-            return hw_motor.HapticMotor(adafruit_drv2605.DRV2605(shared)), None if own else shared
+            return HapticMotor(adafruit_drv2605.DRV2605(shared)), None if own else shared
         except (OSError, RuntimeError, ValueError):
             # No such chip, or no pull-ups: the walk goes on without it, `info` tells, and the sensor opens the bus.
             if bus is not None:
@@ -218,15 +211,14 @@ def _make_light(profile):
     from .light import Light
 
     dark = bool(profile.led_active_low)
-    names = ("LED_RED", "LED_GREEN", "LED_BLUE")
-    if profile.led_pin in names:
-        # One of three, as on the XIAO: take all, for the colours.
-        leds = tuple(_output(name, dark) for name in names)
-        if None not in leds:
-            return Light(leds, dark)
-        return None
-    led = _output(profile.led_pin, dark)
-    return None if led is None else Light((led,), dark)
+    names = ("LED_RED", "LED_GREEN", "LED_BLUE")  # type: tuple[str, ...]
+    if profile.led_pin not in names:
+        names = (profile.led_pin,)
+    # One of three, as on the XIAO: take all, for the colours.
+    leds = []
+    for name in names:
+        leds.append(_output(name, dark))
+    return None if None in leds else Light(leds, dark)
 
 
 def _make_port():
@@ -243,24 +235,6 @@ def _make_port():
     return port
 
 
-def _make_clock():
-    import rtc
-
-    from .wallclock import WallClock
-
-    return WallClock(rtc.RTC(), time)
-
-
-def _meet_sensor(imu):
-    """Start the sensor while the heap is empty: Adafruit's driver and its compiling take 28 KiB, and give them back."""
-    try:
-        imu.start()
-    except (OSError, RuntimeError, ValueError):
-        pass  # the device tries again, and tells
-    let_go(sys.modules, "adafruit_lsm6ds", "adafruit_register")
-    gc.collect()
-
-
 def make(retained, keep, reset_reason):
     """What `Device` takes, by name; None where the board is not known.
 
@@ -268,6 +242,11 @@ def make(retained, keep, reset_reason):
     :param keep: called between the steps that take long
     :param int reset_reason: as HELLO tells it
     """
+    import rtc
+    import storage
+
+    from .wallclock import WallClock
+
     profile = boards.select(board.board_id, os.getenv)
     if profile is None:
         print("Walktall does not know the board", board.board_id)
@@ -275,7 +254,13 @@ def make(retained, keep, reset_reason):
     motor, shared = _make_motor(profile)
     imu = _make_imu(profile, shared)
     keep()
-    _meet_sensor(imu)
+    # The sensor starts while the heap is empty: Adafruit's driver and its compiling take 28 KiB, and give them back.
+    try:
+        imu.start()
+    except (OSError, RuntimeError, ValueError):
+        pass  # the device tries again, and tells
+    let_go(sys.modules, "adafruit_lsm6ds", "adafruit_register")
+    gc.collect()
     keep()
     told = ""
     if profile.motor == "drv2605" and motor.missing:
@@ -298,13 +283,14 @@ def make(retained, keep, reset_reason):
         "button": button,
         "power": _make_power(profile),
         "led": _make_light(profile),
-        "rtc": _make_clock(),
+        "rtc": WallClock(rtc.RTC(), time),
         "board_name": profile.board_id,
         "reset_reason": reset_reason,
         "random_bytes": os.urandom,
         "source_folder": "/lib/walktall",
         "may_restart": True,
-        "maintenance": _computer_owns_the_drive(),
+        # There the computer owns the drive, and Python may not write.
+        "maintenance": storage.getmount("/").readonly,
         "last_error": told,
         "trace_file": None if retained.crash_loop else _open_trace(profile, keep),
         "trace_parts": profile.trace_parts,

@@ -64,7 +64,6 @@ def test_every_module_of_the_board_is_measured_by_itself() -> None:
     there = {path.stem for path in folder.glob("*.py")} - {"__init__", "selftest"}
     there -= {name.removesuffix(".py") for name in HOST_ONLY}
     there |= {f"hw.{path.stem}" for path in (folder / "hw").glob("*.py")} - {"hw.__init__"}
-    there -= {"hw.haptic", "hw.tagged"}  # what the reference board has no part for
     assert there <= set(listed)
 
 

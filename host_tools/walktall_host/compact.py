@@ -26,7 +26,7 @@ import keyword
 import os
 import re
 import string
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -64,19 +64,24 @@ class Compact:
     :param names: short names by the names in the sources
     :param numbers: the numbers that stand where they are used, by module and by their names in the sources
     :param local: of `names` those that only variables within functions have: nobody else can see them
+    :param members: names in the sources that each class has
     """
 
     files: dict[PurePosixPath, str]
     names: dict[str, str]
     numbers: dict[str, dict[str, int]]
     local: frozenset[str]
+    members: dict[str, frozenset[str]]
 
 
-def compact(sources: Mapping[PurePosixPath, bytes], libraries: Iterable[bytes]) -> Compact:
+def compact(
+    sources: Mapping[PurePosixPath, bytes], libraries: Iterable[bytes], beside: Iterable[bytes] = ()
+) -> Compact:
     """Make files compact.
 
     :param sources: our own Python files by their paths on the drive, all of them
     :param libraries: texts of the modules of others that they work with
+    :param beside: texts of modules of ours that work with them elsewhere; `translate` fits those to them
     :raises NotCompact: a source uses what is not understood
     """
     trees = {path: ast.parse(data, str(path)) for path, data in sources.items()}
@@ -85,14 +90,20 @@ def compact(sources: Mapping[PurePosixPath, bytes], libraries: Iterable[bytes]) 
         _refuse(path, tree)
         _drop_docstrings(tree)
     numbers = _fold(trees)
-    names = short_names(trees, outside)
+    names = short_names(trees, outside, [ast.parse(data) for data in beside])
     files = {}
     for path, tree in trees.items():
         renamed = _Renamer(names).visit(ast.parse(ast.unparse(tree)))
         # The first line tells a person where to look; `walktall install` knows our code.py by it.
         files[path] = f"# Walktall, made of {path} by `make drive`: docs/install.md\n{_text(renamed)}"
     seen = set().union(*(_seen_from_outside(tree) for tree in trees.values()))
-    return Compact(files, names, numbers, frozenset(set(names) - seen))
+    members = {
+        node.name: frozenset(_members(node, {}))
+        for tree in trees.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    }
+    return Compact(files, names, numbers, frozenset(set(names) - seen), members)
 
 
 def of_folders(roots: Path, package: Path, libraries: Path) -> Compact:
@@ -105,11 +116,14 @@ def of_folders(roots: Path, package: Path, libraries: Path) -> Compact:
     :raises OSError: a file cannot be read
     """
     sources = {PurePosixPath(name): (roots / name).read_bytes() for name in ROOTS}
+    beside = []
     for path in sorted(package.rglob("*.py")):
         relative = path.relative_to(package)
-        if "__pycache__" not in relative.parts and relative.name not in host_only(package):
+        if relative.name in host_only(package):
+            beside.append(path.read_bytes())
+        elif "__pycache__" not in relative.parts:
             sources[_PACKAGE / relative.as_posix()] = path.read_bytes()
-    return compact(sources, [path.read_bytes() for path in sorted(libraries.rglob("*.py"))])
+    return compact(sources, [path.read_bytes() for path in sorted(libraries.rglob("*.py"))], beside)
 
 
 @functools.cache
@@ -135,12 +149,16 @@ def translate(text: str, made: Compact, path: PurePosixPath = _SCRIPT) -> str:
         # Who imports a number from this module still finds it.
         tree.body += ast.parse("\n".join(f"{name} = {value}" for name, value in numbers.items())).body
     names: Mapping[str, str] = {name: short for name, short in made.names.items() if name not in made.local}
-    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
-    for node in classes:
+    for node in [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]:
         members = _members(node, {})
-        both = [(a, b) for a in members for b in members if a < b and names.get(a, a) == names.get(b, b)]
-        if both:
-            raise NotCompact(f"class {node.name}: {both[0][0]} and {both[0][1]} would have the same name")
+        for one, other in [(a, b) for a in members for b in members if a < b]:
+            if names.get(one, one) != names.get(other, other):
+                continue
+            # One that the class it stands in for does not have is the script's own.
+            own = {one, other} - made.members.get(node.name, frozenset())
+            if len(own) != 1:
+                raise NotCompact(f"class {node.name}: {one} and {other} would have the same name")
+            names = {name: short for name, short in names.items() if name not in own}
     ours = {_module_of(path) for path in made.files}
     return ast.unparse(_Translator(names, ours, tree, path).visit(tree))
 
@@ -532,15 +550,18 @@ def _words(trees: Iterable[ast.Module]) -> set[str]:
     return found
 
 
-def short_names(trees: Mapping[PurePosixPath, ast.Module], outside: set[str]) -> dict[str, str]:
+def short_names(
+    trees: Mapping[PurePosixPath, ast.Module], outside: set[str], others: Iterable[ast.Module] = ()
+) -> dict[str, str]:
     """Short names by names: such that no module, class or function has two with the same short one."""
-    spaces = list(_spaces(trees))
+    defined = list(_spaces(trees.values()))
+    spaces = list(_spaces([*trees.values(), *others]))
     kept = set(outside) | _BUILT_IN | _words(trees.values())
     for path, tree in trees.items():
         kept |= set(path.with_suffix("").parts) | set(_of_others(tree))
     ours = {
         name
-        for name in set().union(*spaces)
+        for name in set().union(*defined)
         if name not in kept and not (name.startswith("__") and name.endswith("__"))
     }
     beside: dict[str, set[str]] = {name: set() for name in ours}
@@ -589,14 +610,14 @@ def _shorts() -> Iterator[str]:
                 yield first + second
 
 
-def _spaces(trees: Mapping[PurePosixPath, ast.Module]) -> Iterator[set[str]]:
+def _spaces(trees: Collection[ast.Module]) -> Iterator[set[str]]:
     """Sets of names that must stay apart: of each module, function and class with those that it is made of."""
     classes: dict[str, list[ast.ClassDef]] = {}
-    for tree in trees.values():
+    for tree in trees:
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef):
                 classes.setdefault(node.name, []).append(node)
-    for tree in trees.values():
+    for tree in trees:
         yield _bound_by_module(tree) | {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         for node in ast.walk(tree):
             if isinstance(node, _Function):
@@ -654,7 +675,8 @@ def _members(node: ast.ClassDef, classes: Mapping[str, list[ast.ClassDef]]) -> s
     for base in node.bases:
         name = base.id if isinstance(base, ast.Name) else base.attr if isinstance(base, ast.Attribute) else ""
         for other in classes.get(name, []):
-            found |= _members(other, classes)
+            if other is not node:  # one may be made of another's namesake
+                found |= _members(other, {**classes, name: []})
     return found
 
 

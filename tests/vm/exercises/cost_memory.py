@@ -73,7 +73,8 @@ class Visitor(NoPort):
 # As `code.py` goes about it, each module compiled by a step of its own: nobody imports what has not been there.
 # Parts of all boards: a driver chip's motor and the LSM6DSOX's FIFO, which the reference board lacks, too.
 FIRST = (
-    "code.py retained boards hw hw.start hw.motor hw.haptic hw.imu hw.tagged hw.pins hw.banks hw.power hw.light hw.wallclock"
+    "code.py retained boards hw hw.start hw.motor hw.haptic hw.imu hw.tagged hw.pins hw.banks hw.power hw.light "
+    "hw.wallclock"
 ).split()
 MODULES = (
     "events ticks fixmath packing limits slots rows tilt gait motion "

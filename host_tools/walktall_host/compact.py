@@ -601,9 +601,58 @@ def _of_others(tree: ast.Module) -> Iterator[str]:
                 yield from (keyword.arg for keyword in node.keywords if keyword.arg)
 
 
+# Names that the interpreter itself has in read-only memory, because it always needs them: as names of ours they cost
+# nothing. None of those that it looks for on an object, such as `close`, that decorate, or that its compiler knows
+# (`range` in a loop, `super`).
+_RESIDENT = (
+    *(
+        "ArithmeticError",
+        "AssertionError",
+        "AttributeError",
+        "BaseException",
+        "Ellipsis",
+        "EOFError",
+        "Exception",
+        "GeneratorExit",
+    ),
+    *(
+        "ImportError",
+        "IndentationError",
+        "IndexError",
+        "KeyError",
+        "KeyboardInterrupt",
+        "LookupError",
+        "MemoryError",
+        "NameError",
+    ),
+    *(
+        "NotImplementedError",
+        "OSError",
+        "OverflowError",
+        "RuntimeError",
+        "StopIteration",
+        "SyntaxError",
+        "SystemExit",
+        "TypeError",
+    ),
+    *("ValueError", "ZeroDivisionError", "abs", "all", "any", "bin", "bool", "bytearray"),
+    *("bytes", "callable", "chr", "dict", "dir", "divmod", "eval", "exec"),
+    *("float", "getattr", "globals", "hasattr", "hash", "hex", "id", "int"),
+    *("isinstance", "issubclass", "iter", "len", "list", "locals", "map", "max"),
+    *("min", "next", "object", "oct", "open", "ord", "pow", "print"),
+    *("repr", "reversed", "round", "set", "setattr", "sorted", "str", "sum"),
+    *("tuple", "type", "zip", "append", "clear", "copy", "count", "endswith"),
+    *("extend", "find", "format", "from_bytes", "index", "insert", "isalpha", "isdigit"),
+    *("islower", "isspace", "isupper", "join", "lower", "lstrip", "pop", "popitem"),
+    *("remove", "replace", "reverse", "rfind", "rindex", "rsplit", "rstrip", "setdefault"),
+    *("sort", "split", "startswith", "strip", "to_bytes", "upper"),
+)
+
+
 def _shorts() -> Iterator[str]:
-    """A, B, ... Z, Aa, Ab ...: nobody writes such names by hand."""
+    """Short names, the cheapest first."""
     yield from string.ascii_uppercase
+    yield from _RESIDENT
     for first in string.ascii_uppercase:
         for second in string.ascii_lowercase:
             if not keyword.iskeyword(first + second):
@@ -666,7 +715,8 @@ def _identifiers_of_scope(node: _Function) -> Iterator[str]:
 
 
 def _members(node: ast.ClassDef, classes: Mapping[str, list[ast.ClassDef]]) -> set[str]:
-    """What a class and those that it is made of have: methods, variables of its own, what `self` is given."""
+    """What a class and those that it is made of have: methods, variables of its own, what `self` is given; and what
+    its body asks for, decorators and defaults of methods, too."""
     found = {inner.name for inner in node.body if isinstance(inner, ast.FunctionDef)}
     found |= {name.id for name in _class_level(node)}
     for inner in ast.walk(node):
@@ -681,12 +731,14 @@ def _members(node: ast.ClassDef, classes: Mapping[str, list[ast.ClassDef]]) -> s
 
 
 def _class_level(node: ast.ClassDef) -> list[ast.Name]:
-    """Names in a class outside its methods."""
-    found: list[ast.Name] = []
+    """Names in a class outside its methods, decorators and defaults of these among them."""
+    outer: list[ast.AST] = []
     for inner in node.body:
-        if not isinstance(inner, ast.FunctionDef):
-            found += [name for name in ast.walk(inner) if isinstance(name, ast.Name)]
-    return found
+        if isinstance(inner, ast.FunctionDef):
+            outer += [*inner.decorator_list, *inner.args.defaults, *(one for one in inner.args.kw_defaults if one)]
+        else:
+            outer.append(inner)
+    return [name for part in outer for name in ast.walk(part) if isinstance(name, ast.Name)]
 
 
 class _Renamer(ast.NodeTransformer):

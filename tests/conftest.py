@@ -1,5 +1,7 @@
 """Shared by all tests: the seed, the on-device machine, and a home that is not the developer's."""
 
+import gc
+import itertools
 import os
 import random
 from collections.abc import Iterator
@@ -104,6 +106,20 @@ def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def machine(vectors: Path) -> Machine:
     """The on-device machine and its CPython twin."""
     return Machine(vectors)
+
+
+_FULL_COLLECTION_EVERY = 200
+_tests = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def _collect_what_the_test_makes() -> None:
+    """The firmware collects garbage when it starts and when a computer comes and goes. Under pytest that would be a
+    tenth of a second each time, for all the modules and tests that are loaded: they are left out."""
+    if next(_tests) % _FULL_COLLECTION_EVERY == 0:
+        gc.unfreeze()
+        gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")

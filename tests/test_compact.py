@@ -66,9 +66,10 @@ def imported_in(tree: ast.AST, path: PurePosixPath) -> dict[str, Any]:
         package = [*path.relative_to("lib").parts[: -node.level]] if node.level else []
         module = importlib.import_module(".".join([*package, *([node.module] if node.module else [])]))
         for alias in node.names:
-            if not hasattr(module, alias.name):
-                importlib.import_module(f"{module.__name__}.{alias.name}")
-            found[alias.asname or alias.name] = getattr(module, alias.name)
+            # A module may have been let go, and be no attribute of its package.
+            whole = f"{module.__name__}.{alias.name}"
+            value = vars(module)[alias.name] if alias.name in vars(module) else importlib.import_module(whole)
+            found[alias.asname or alias.name] = value
     return found
 
 

@@ -197,7 +197,11 @@ DESK_DIGESTS = (bytes(range(0xA0, 0xA8)), bytes(range(0xA8, 0xB0)))
 def test_what_was_tested_is_told_so(
     clip: tuple[Telling, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selftest, "expected", lambda: DESK_DIGESTS)
+    vector, sources = DESK_DIGESTS
+    # Its files may be those that are installed, or the sources as they are.
+    monkeypatch.setattr(selftest, "expected", lambda: (vector, b"x" * 8, sources))
+    assert run(capsys, "selftest", "--port", clip[1], "--quiet")[0] == 0
+    monkeypatch.setattr(selftest, "expected", lambda: (vector, sources, b"x" * 8))
     status, out, err = run(capsys, "selftest", "--port", clip[1])
     assert (status, err) == (0, "")
     assert out.splitlines()[-1] == "What you wear is what was tested. You can unplug the clip."
@@ -208,13 +212,13 @@ def test_what_was_tested_is_told_so(
 @pytest.mark.parametrize(
     ("here", "passed", "words"),
     [
-        ((b"x" * 8, DESK_DIGESTS[1]), 0, "judges otherwise"),
-        ((DESK_DIGESTS[0], b"x" * 8), 0, "files on the clip are not those"),
-        (DESK_DIGESTS, 1, "its sensor does not answer"),
+        ((b"x" * 8, DESK_DIGESTS[1], b"y" * 8), 0, "judges otherwise"),
+        ((DESK_DIGESTS[0], b"x" * 8, b"y" * 8), 0, "files on the clip are not those"),
+        ((*DESK_DIGESTS, b"y" * 8), 1, "its sensor does not answer"),
     ],
 )
 def test_a_difference_is_told_in_one_line_with_status_1(
-    here: tuple[bytes, bytes],
+    here: tuple[bytes, bytes, bytes],
     passed: int,
     words: str,
     clip: tuple[Telling, str],

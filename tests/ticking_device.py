@@ -5,9 +5,7 @@ write can be torn at any byte; what the sensor would have made of a walker is ha
 of each tick tells which tick of this walker's life it is, so that no row can be taken for another.
 """
 
-import gc
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 from walktall import events as e
@@ -130,14 +128,6 @@ class Ticking(Device):  # type: ignore[misc]
         """There is none."""
 
 
-@cache
-def _leave_out_what_is_there() -> None:
-    """The device collects garbage when a host comes and goes; under pytest that would be a tenth of a second each time,
-    for all the modules and tests that are loaded. Once, they are taken out of what is looked at."""
-    gc.collect()
-    gc.freeze()
-
-
 class Life:
     """One clip from its first boot on, through every loss of power.
 
@@ -146,7 +136,6 @@ class Life:
     """
 
     def __init__(self, bank: int, blocks: int, parts: int = 1, seed: int = 0) -> None:
-        _leave_out_what_is_there()
         self.banks = (Flash(bank), Flash(bank))
         self.drive = Drive(blocks, parts)
         self.random_bytes = drawn(seed)

@@ -26,6 +26,7 @@ import keyword
 import os
 import re
 import string
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -149,15 +150,22 @@ def translate(text: str, made: Compact, path: PurePosixPath = _SCRIPT) -> str:
         # Who imports a number from this module still finds it.
         tree.body += ast.parse("\n".join(f"{name} = {value}" for name, value in numbers.items())).body
     names: Mapping[str, str] = {name: short for name, short in made.names.items() if name not in made.local}
+    asked = Counter(
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and not (isinstance(node.value, ast.Name) and node.value.id == "self")
+    )
     for node in [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]:
         members = _members(node, {})
         for one, other in [(a, b) for a in members for b in members if a < b]:
             if names.get(one, one) != names.get(other, other):
                 continue
-            # One that the class it stands in for does not have is the script's own.
+            # One that the class it stands in for does not have is the script's own; of two, the one that is asked for
+            # less from outside.
             own = {one, other} - made.members.get(node.name, frozenset())
-            if len(own) != 1:
+            if not own:
                 raise NotCompact(f"class {node.name}: {one} and {other} would have the same name")
+            own = {min(own, key=lambda name: (asked[name], name))}
             names = {name: short for name, short in names.items() if name not in own}
     ours = {_module_of(path) for path in made.files}
     return ast.unparse(_Translator(names, ours, tree, path).visit(tree))

@@ -84,6 +84,7 @@ def take(tilt, gait, counts, at, n, use_accel):
     age = gait._age
     up = gait._up
     extreme = gait._ext
+    hysteresis = gait._hysteresis
     while n:
         if n > 3 and not phase:
             wx = counts[at] + counts[at + 6]
@@ -131,16 +132,15 @@ def take(tilt, gait, counts, at, n, use_accel):
         wx = (wx * _SUM_MUL - bx) >> 15
         wy = (wy * _SUM_MUL - by) >> 15
         wz = (wz * _SUM_MUL - bz) >> 15
-        # In the sensor's frame a fixed vector turns by -w: g' = g + g x w. First to the midpoint, half a step.
-        x = gx >> 8
+        # In the sensor's frame a fixed vector turns by -w: g' = g + g x w, an axis after the other, each from what the
+        # ones before it have become.
         y = gy >> 8
         z = gz >> 8
-        hx = (gx + ((y * wz - z * wy) >> 9)) >> 8
-        hy = (gy + ((z * wx - x * wz) >> 9)) >> 8
-        hz = (gz + ((x * wy - y * wx) >> 9)) >> 8
-        gx += (hy * wz - hz * wy) >> 8
-        gy += (hz * wx - hx * wz) >> 8
-        gz += (hx * wy - hy * wx) >> 8
+        gx += (y * wz - z * wy) >> 8
+        x = gx >> 8
+        gy += (z * wx - x * wz) >> 8
+        y = gy >> 8
+        gz += (x * wy - y * wx) >> 8
         # In the middle of the group: the pull toward its mean force.
         if pull:
             if shift < _K:
@@ -176,22 +176,21 @@ def take(tilt, gait, counts, at, n, use_accel):
         sy += gy
         sz += gz
         n_groups += 1
-        # The rotation of the other two.
-        wx = (ux * _SUM_MUL - bx) >> 15
-        wy = (uy * _SUM_MUL - by) >> 15
-        wz = (uz * _SUM_MUL - bz) >> 15
+        # The vertical part of two and two, 1/8192 g.
         x = gx >> 8
         y = gy >> 8
         z = gz >> 8
-        # The vertical part of two and two, 1/8192 g.
         v = ((ax * x + ay * y + az * z) >> 13) - 8192
         r = ((cx * x + cy * y + cz * z) >> 13) - 8192
-        hx = (gx + ((y * wz - z * wy) >> 9)) >> 8
-        hy = (gy + ((z * wx - x * wz) >> 9)) >> 8
-        hz = (gz + ((x * wy - y * wx) >> 9)) >> 8
-        gx += (hy * wz - hz * wy) >> 8
-        gy += (hz * wx - hx * wz) >> 8
-        gz += (hx * wy - hy * wx) >> 8
+        # The rotation of the other two, the axes in the other order: what is wrong to second order in one is undone.
+        wx = (ux * _SUM_MUL - bx) >> 15
+        wy = (uy * _SUM_MUL - by) >> 15
+        wz = (uz * _SUM_MUL - bz) >> 15
+        gz += (x * wy - y * wx) >> 8
+        z = gz >> 8
+        gy += (z * wx - x * wz) >> 8
+        y = gy >> 8
+        gx += (y * wz - z * wy) >> 8
         if not pull:
             pull = use_accel
             continue
@@ -229,15 +228,16 @@ def take(tilt, gait, counts, at, n, use_accel):
                 if low > extreme:
                     extreme = low
                     gait._ext_age = age
-                elif low < extreme - gait._hysteresis:
+                elif low < extreme - hysteresis:
                     up = 0
                     gait._age = age
                     gait.candidate(extreme - gait._trough)
                     age = gait._age
+                    hysteresis = gait._hysteresis
                     extreme = low
             elif low < extreme:
                 extreme = low
-            elif low > extreme + gait._hysteresis:
+            elif low > extreme + hysteresis:
                 up = 1
                 gait._trough = extreme
                 extreme = low

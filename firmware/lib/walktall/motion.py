@@ -33,6 +33,7 @@ _KNOCK = const(1024)  # 1 g, in 1/1024 g
 _LAG_MIN = const(4)
 _LAG_MAX = const(16)
 _HISTORY = const(16)
+_SQ_MASK = const(0x1FFFFFFF)
 _SMOOTH = const(5)  # of 16, twice: -3 dB at 1.0 Hz, a quarter is left at 2.75 Hz
 
 
@@ -85,6 +86,7 @@ def take(tilt, gait, counts, at, n, use_accel):
     up = gait._up
     extreme = gait._ext
     hysteresis = gait._hysteresis
+    doubt = gait._doubt
     while n:
         if n > 3 and not phase:
             wx = counts[at] + counts[at + 6]
@@ -234,6 +236,7 @@ def take(tilt, gait, counts, at, n, use_accel):
                     gait.candidate(extreme - gait._trough)
                     age = gait._age
                     hysteresis = gait._hysteresis
+                    doubt = gait._doubt
                     extreme = low
             elif low < extreme:
                 extreme = low
@@ -244,7 +247,7 @@ def take(tilt, gait, counts, at, n, use_accel):
                 gait._ext_age = age
 
         # ---- autocorrelation of the vertical part, 1/1024 g, less its running mean of 1.2 s: only in doubt ----
-        if gait._doubt:
+        if doubt:
             v = (v + r) >> 4
             k = gait._mean
             k += ((v << 4) - k) >> 4
@@ -294,7 +297,7 @@ def take(tilt, gait, counts, at, n, use_accel):
     tilt.n += n_groups
     if n_felt:
         gait._n += n_felt
-        gait._sq = sq
+        gait._sq = sq & _SQ_MASK
         gait._sx = mx
         gait._sy = my
         gait._sz = mz

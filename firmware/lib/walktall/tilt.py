@@ -63,7 +63,8 @@ class Tilt:
         self._cz = 0
         self._phase = 0
         self._felt = 0
-        # Of this tick so far: the sums of the angular rate (counts), and of g (Q20) in the middle of `n` groups.
+        # Of this second so far the sums of the angular rate (counts), of this tick those of g (Q20) in the middle of
+        # `n` groups.
         self.rate_x = 0
         self.rate_y = 0
         self.rate_z = 0
@@ -120,12 +121,12 @@ class Tilt:
         return self._shift
 
     def drop_tick(self):
-        """A tick is over: its sums begin anew."""
+        """What was summed begins anew."""
         self.rate_x = self.rate_y = self.rate_z = 0
         self.sum_x = self.sum_y = self.sum_z = self.n = 0
 
     def drop_group(self):
-        """A gap: what is left of a group does not go on behind it, nor does the tick."""
+        """A gap: what is left of a group does not go on behind it, nor does the tick or the second."""
         self._phase = 0
         self.drop_tick()
 

@@ -196,7 +196,6 @@ def samples_alone():
 
     def forget():
         tilt.drop_tick()
-        gait._sq = gait._sx = gait._sy = gait._sz = gait._n = 0
         return 0
 
     chain._tick = forget

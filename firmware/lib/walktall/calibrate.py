@@ -247,8 +247,8 @@ class BiasTracker:
         ex = gait.mean_x
         ey = gait.mean_y
         ez = gait.mean_z
-        # A mean beyond 0.25 g is a start, a jog or a bump, not a bias.
-        if jogs or not (-256 < ex < 256 and -256 < ey < 256 and -256 < ez < 256):
+        # A mean beyond 0.125 g (a bias of 2.9 deg/s) is a start, a jog or a bump.
+        if jogs or not (-128 < ex < 128 and -128 < ey < 128 and -128 < ez < 128):
             return
         x = tilt.gx >> 6
         y = tilt.gy >> 6

@@ -210,6 +210,7 @@ class BiasTracker:
         self._x = self._y = self._z = 0
         self._fx = self._fy = self._fz = 0
         self._ix = self._iy = self._iz = 0
+        self._still = 0  # it was still when the second began
         self.updates = 0
 
     def second(self, tilt, gait, jogs):
@@ -220,6 +221,7 @@ class BiasTracker:
         z = tilt.rate_z
         if (
             gait.var1 > _REST_VAR
+            or not self._still
             or not -_REST_RANGE < x - self._fx < _REST_RANGE
             or not -_REST_RANGE < y - self._fy < _REST_RANGE
             or not -_REST_RANGE < z - self._fz < _REST_RANGE
@@ -228,6 +230,8 @@ class BiasTracker:
             self._fx = x
             self._fy = y
             self._fz = z
+            # Rates are summed from then on.
+            self._still = gait.still
         else:
             self._n += 1
             self._x += x

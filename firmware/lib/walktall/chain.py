@@ -99,7 +99,7 @@ class Chain:
         self.may_doze = 0
         self._doze = settings.values[_SET_DOZE_S] * e.TICKS_PER_S
         self._wakeful = self._doze  # ticks until then, at the least
-        self._n_ticks = 0
+        self._n_ticks = 0  # before this second
         #: Where the rows of a trace go (`rows.RowWriter`), or None.
         self.rows = None
         #: Classes of the second's ticks.
@@ -184,6 +184,7 @@ class Chain:
         """A session begins, and with it a second: offset, timers and history begin anew, upright and snooze stay."""
         self.detector.restart()
         self.coach.restart()
+        self._n_ticks += self._ticks
         self._buzz_tick = self._n_ticks
         self._cadence = 0
         self._ticks = 0
@@ -259,8 +260,8 @@ class Chain:
         if rows is not None:
             rows.tick(self._ticks, pitch_cdeg, roll_cdeg, state)
         detector.step(pitch_cdeg, roll_cdeg, state, self._cadence)
-        kind = state & _KIND
-        if kind < _MISSING:
+        if state != self._walking or detector.told or self.coach.counts:
+            kind = state & _KIND
             if kind < _SETTLING:
                 walks = state & _WALKS
                 coach = self.coach
@@ -274,7 +275,6 @@ class Chain:
                 if detector.told or coach.cue:
                     self._tell()
         # ---- the second ----
-        self._n_ticks += 1
         best = detector.second_class
         ticks = self._ticks
         kinds = self._kinds
@@ -283,6 +283,7 @@ class Chain:
             self._ticks = ticks + 1
             return _TICK
         self._ticks = 0
+        self._n_ticks += e.TICKS_PER_S
         if kinds[0] != best or kinds[1] != best or kinds[2] != best:
             best = self._class_of_second()
         if self.left_out:
@@ -351,12 +352,12 @@ class Chain:
             self._put(e.FAULT_BEGIN, code, 0, detector.pitch_cdeg)
         if detector.buzzed & code:
             self._put(e.BUZZ, code, label, fault.buzzed)
-            self._buzz_tick = self._n_ticks
+            self._buzz_tick = self._n_ticks + self._ticks
             self._ask(b.P_FORWARD if code == e.FORWARD else (b.P_BACK if code == e.BACK else b.P_SIDE))
         if detector.ended & code:
             self._put(e.FAULT_END, code, label, detector.pitch_cdeg)
         if detector.recovered & code:
-            self._put(e.RECOVERED, code, 0, self._n_ticks - self._buzz_tick)
+            self._put(e.RECOVERED, code, 0, self._n_ticks + self._ticks - self._buzz_tick)
             if self.settings.values[_SET_RECOVERY_TICK]:
                 self._ask(b.P_RECOVERED)
 
@@ -399,7 +400,7 @@ class Chain:
     def mend(self):
         """Judge as missing what an exception kept from being judged."""
         self._in_tick = self.n_samples % e.TICK_SAMPLES
-        while self._n_ticks < self.n_samples // e.TICK_SAMPLES:
+        while self._n_ticks + self._ticks < self.n_samples // e.TICK_SAMPLES:
             self.judge(0, 0, e.MISSING, 0)
 
     def missed(self, n_samples):
@@ -517,7 +518,7 @@ class Chain:
 
     def forget_upright(self):
         """No upright is known any more: nothing is judged until a calibration."""
-        self.detector.calibrated = 0
+        self.detector.calibrated = self.detector.plain = 0
         self._mark(e.FRAME, 0)
 
     # ---- the walker's presses ----
@@ -525,6 +526,7 @@ class Chain:
     def snooze(self, minutes):
         """No buzz for `minutes`; 0 ends a snooze."""
         self.detector.snoozed = minutes * 60 * e.TICKS_PER_S
+        self.detector.plain = 0
         self._put(e.SNOOZE, 0, 0, minutes)
 
     def mark(self):
@@ -534,7 +536,7 @@ class Chain:
     def wrong(self):
         """The walker says that the last buzz was wrong: it is labelled, and the motor is mute for a minute."""
         self.detector.muted = 60 * e.TICKS_PER_S
-        self._put(e.WRONG, 0, 0, self._n_ticks - self._buzz_tick)
+        self._put(e.WRONG, 0, 0, self._n_ticks + self._ticks - self._buzz_tick)
 
     def hill(self, on=True):
         """Hill mode: for some minutes the forward limit is some degrees wider; or its end."""

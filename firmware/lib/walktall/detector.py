@@ -134,6 +134,7 @@ class Fault:
         self.restart()
 
     def restart(self):
+        self.busy = 0  # active, or its timer has not run out, or it may not begin again yet
         self.active = 0
         self.timer = 0
         self.sum_cdeg = 0
@@ -141,6 +142,7 @@ class Fault:
         self.margin = 0
         self.buzzed = 0  # buzzes in this episode
         self.since_buzz = 0
+        self.next = 0  # of them until anything may come
         self.withheld = 0  # the coach kept this episode's buzz back
         self.level_cdeg = 0  # at the first buzz
         self.least_cdeg = 0  # since then
@@ -197,6 +199,7 @@ class Detector:
         self.back.off_cdeg = v[_SET_BACK_OFF_DEG] * 100
         self.side.on_cdeg = v[_SET_SIDE_ON_DEG] * 100
         self.side.off_cdeg = v[_SET_SIDE_OFF_DEG] * 100
+        self.plain = 0
         self._near_cdeg = min(self.forward.on_cdeg, self.back.on_cdeg, self.side.on_cdeg)
         self.forward.hold = self.back.hold = self.side.hold = hold * e.TICKS_PER_S
         self._side_buzz = v[_SET_SIDE_BUZZ]
@@ -224,6 +227,8 @@ class Detector:
         self._n = 0  # ticks of history
         self._gap_n = 0  # of them lie before the last gap
         self.frozen = 0
+        #: 1 while ticks are ordinary: good walking, nothing under way. Who changes what that hangs on sets it to 0.
+        self.plain = 0
         self.slip = 0
         self.rezero_cdeg = 0
         self._rezero_n = 0
@@ -237,13 +242,11 @@ class Detector:
         self.off_body = 0
 
     def _restart_faults(self):
+        self.plain = 0
         self.forward.restart()
         self.back.restart()
         self.side.restart()
         self._resting = True
-
-    def _rests(self, fault):
-        return not (fault.active or fault.timer or fault.buzzed and fault.good < self._rearm)
 
     def stand_into(self, v):
         """What a judgement begins from, into v[0] .. v[8]; v[0] is 1 where no fault is under way."""
@@ -392,17 +395,20 @@ class Detector:
             hold, too
         :param int cadence: steps a minute of the last whole second
         """
-        if self.told:
-            self.told = self.began = self.ended = self.buzzed = self.recovered = self.slip = 0
-        kind = state & _KIND
-        if kind >= _SETTLING:
-            self._pass_over(kind)
-            if kind > _SETTLING or not self.calibrated:
+        plain = self.plain and state == _WALKS
+        if not plain:
+            self.plain = 0
+            if self.told:
+                self.told = self.began = self.ended = self.buzzed = self.recovered = self.slip = 0
+            kind = state & _KIND
+            if kind >= _SETTLING:
+                self._pass_over(kind)
+                if kind > _SETTLING or not self.calibrated:
+                    return
+            if not self.calibrated:
+                self.second_class = _CLASS_UNSURE
+                self._elapse(1)
                 return
-        if not self.calibrated:
-            self.second_class = _CLASS_UNSURE
-            self._elapse(1)
-            return
         # ---- the means of the last second ----
         last = self._last
         before, oldest, roll, roll2, roll3 = last
@@ -424,12 +430,24 @@ class Detector:
         roll = tick_roll + roll + roll2 + roll3 + 2 >> 2
         self.pitch_cdeg = pitch
         self.roll_cdeg = roll
-        if kind == _SETTLING:
+        if not plain and kind == _SETTLING:
             return
         n = self._n
         self._pitches[n % _HISTORY] = tick_pitch
         n += 1
         self._n = n
+        near = self._near_cdeg
+        if plain:
+            if (
+                -near <= pitch <= near
+                and -near <= roll <= near
+                and not turning
+                and -_SLIP_CDEG < swing < _SLIP_CDEG
+            ):
+                if not n % _SECOND:
+                    self._each_second(pitch, swing, _WALKS, cadence)
+                return
+            self.plain = kind = 0
         walks = walking = state & _WALKS
         if walks:
             if self._minute:
@@ -453,7 +471,6 @@ class Detector:
         if (self._jump_at or not -_SLIP_CDEG < swing < _SLIP_CDEG) and walks and not frozen:
             self._watch_for_slip(swing)
         # Where all three faults rest and nothing is near a limit, there is nothing to run.
-        near = self._near_cdeg
         if not self._resting or not (frozen or (-near <= pitch <= near and -near <= roll <= near)):
             self._run_faults(pitch, roll)
 
@@ -479,6 +496,8 @@ class Detector:
         else:
             kind = _CLASS_STILL
         self.second_class = kind
+        if walks and kind == _CLASS_GOOD and self._resting and not self._jump_at and not self.told:
+            self.plain = 1
 
     def _each_second(self, pitch, swing, walks, cadence):
         """What need not be known sooner, with each fourth tick that has angles. `walks` is 0 where nothing may be
@@ -528,26 +547,27 @@ class Detector:
             self.second_class = _CLASS_SNOOZED if self.snoozed else _CLASS_STILL
 
     def _run_faults(self, pitch, roll):
-        allowed = not self.snoozed and not self.muted and not self.slipped
-        extra = self.coach.ease_cdeg + (self._hill_cdeg if self.hill else 0)
-        if self._walked < _STRANGER_TICKS:
-            # Until one's own walking is known, it may be what lies beyond the limit.
-            extra += self._offset_max_cdeg
+        near = self._near_cdeg
         forward = self.forward
         back = self.back
         side = self.side
-        near = self._near_cdeg
-        self._run(forward, pitch, extra, allowed)
-        rests = self._rests(back)
-        if not rests or pitch < -near:
-            self._run(back, -pitch, 0, allowed)
-            rests = self._rests(back)
-        if not self._rests(side) or not -near <= roll <= near:
-            self._run(side, roll if roll > 0 else -roll, 0, allowed and self._side_buzz)
-            rests = rests and self._rests(side)
-        self._resting = rests and self._rests(forward)
+        if forward.busy or pitch > near:
+            extra = self.coach.ease_cdeg + (self._hill_cdeg if self.hill else 0)
+            if self._walked < _STRANGER_TICKS:
+                # Until one's own walking is known, it may be what lies beyond the limit.
+                extra += self._offset_max_cdeg
+            self._run(forward, pitch, extra)
+        if back.busy or pitch < -near:
+            self._run(back, -pitch, 0)
+        if side.busy or not -near <= roll <= near:
+            self._run(side, roll if roll > 0 else -roll, 0)
+        self._resting = not (forward.busy or back.busy or side.busy)
 
-    def _run(self, fault, angle, extra, allowed):
+    def _allowed(self, fault):
+        """May the motor tell of it now?"""
+        return not (self.snoozed or self.muted or self.slipped) and (fault.code != _SIDE or self._side_buzz)
+
+    def _run(self, fault, angle, extra):
         """One fault's hysteresis, hold timer and schedule. `angle` is positive into the fault."""
         code = fault.code
         if fault.active:
@@ -576,7 +596,7 @@ class Detector:
         elif self.frozen:
             return
         elif angle > fault.on_cdeg + extra and (not fault.buzzed or fault.good >= self._rearm):
-            fault.active = 1
+            fault.busy = fault.active = 1
             fault.buzzed = 0
             fault.margin = self._margin() if fault.timer == 0 else fault.margin
             self.began |= code
@@ -595,34 +615,36 @@ class Detector:
                     mean = fault.sum_cdeg // fault.counted
                     fault.counted = fault.timer
                     fault.sum_cdeg = mean * fault.timer
+            elif not fault.buzzed or fault.good >= self._rearm:
+                fault.busy = 0
             return
         if self.frozen:
             return
         fault.timer += 1
         if fault.buzzed:
-            if fault.since_buzz < 0x3FFFFF:
-                fault.since_buzz += 1
-            n = fault.buzzed
+            since = fault.since_buzz + 1
+            fault.since_buzz = since
             if not self._n % _SECOND:
                 mean = self._mean_3s(code, angle)
                 if mean < fault.least_cdeg:
                     fault.least_cdeg = mean
+            if since < fault.next:
+                return
+            n = fault.buzzed
             if (
                 n == 3
                 and not self.slipped
-                and fault.since_buzz == self._repeat2 + _NO_ANSWER_TICKS
+                and since == self._repeat2 + _NO_ANSWER_TICKS
                 and fault.level_cdeg - fault.least_cdeg < _NO_ANSWER_CDEG
             ):
                 # Three buzzes and not 4 degrees of an answer: the clip hangs askew, or nobody feels it.
                 self._slip()
-            if not allowed or fault.withheld or self.coach.silent:
+            if n > 3 or fault.withheld or self.coach.silent or not self._allowed(fault):
                 return
-            if (
-                (n == 1 and fault.since_buzz >= self._repeat1)
-                or (n == 2 and fault.since_buzz >= self._repeat2)
-                or (n == 3 and fault.since_buzz >= self._repeat3)
-            ):
-                fault.buzzed += 1
+            if since >= (self._repeat1 if n == 1 else (self._repeat2 if n == 2 else self._repeat3)):
+                fault.buzzed = n + 1
+                # What comes next: another buzz, or the verdict on three without an answer.
+                fault.next = self._repeat2
                 self.buzzed |= code
                 self.told = 1
             return
@@ -632,15 +654,16 @@ class Detector:
             fault.counted >>= 1
             fault.sum_cdeg >>= 1
         if (
-            allowed
             # Who has just straightened up, when a spacing or a snooze ends, is left in peace.
-            and angle >= fault.off_cdeg + extra
+            angle >= fault.off_cdeg + extra
             and fault.timer >= fault.hold + fault.margin
             and fault.sum_cdeg >= (fault.on_cdeg + extra - _MEAN_SLACK_CDEG) * fault.counted
             and self._since_first >= self._spacing
+            and self._allowed(fault)
         ):
             fault.buzzed = 1
             fault.since_buzz = 0
+            fault.next = self._repeat1
             fault.level_cdeg = fault.least_cdeg = self._mean_3s(code, angle)
             fault.withheld = 0 if self.coach.give() else 1
             self._since_first = -(self._n % _SECOND)  # it is counted by fours
@@ -846,7 +869,7 @@ class Detector:
         for d in _RAMPS:
             # r = (i - t0) / d within the ramp that begins at t0, 1 behind it; everything times d. Its sum and that of
             # its squares fall evenly as it begins later. Not a range: with a step that is no constant it is an object.
-            step = 1 if d < 10 else 2
+            step = 1 if d < 6 else 2
             t0 = 4
             end = n - d - 8
             rn = d * (d - 1) // 2 + d * (end + 4)

@@ -84,8 +84,8 @@ class Gait:
         self._corr = array("i", [0] * (_LAG_MAX + 1))
         # Rises of the steps that wait for the gate; the last intervals between steps (1/26 s), and room to sort them.
         self._pending = array("i", [0] * _PENDING)
-        self._gaps = array("h", [0] * _INTERVALS)
-        self._sorted = array("h", [0] * _INTERVALS)
+        self._gaps = array("b", [0] * _INTERVALS)
+        self._sorted = array("b", [0] * _INTERVALS)
         # Of the last whole second: variance of linear acceleration, (1/256 g)^2, and its mean, 1/1024 g.
         self.var1 = 0
         self.mean_x = 0
@@ -133,6 +133,10 @@ class Gait:
         self._hysteresis = _FLOOR
         self._n_pending = 0
         self._n_gaps = 0
+        self._gaps_sum = 0
+        self._even = 0  # intervals in a row that are much alike
+        for i in range(_INTERVALS):
+            self._gaps[i] = 0
         self._lag = 0
 
     def bridge(self):
@@ -157,14 +161,18 @@ class Gait:
             if gap << 2 < self._lag * 3:
                 return
         if gap > _GAP_MAX:
-            self._n_gaps = 0
+            self._n_gaps = self._even = 0
             if not self.walking:
                 self._n_pending = 0
         else:
-            self._gaps[self._n_gaps % _INTERVALS] = gap
-            self._n_gaps += 1
-            if self._n_gaps == 2 * _INTERVALS:
-                self._n_gaps = _INTERVALS
+            k = self._n_gaps
+            total = self._gaps_sum + gap - self._gaps[k % _INTERVALS]
+            self._gaps_sum = total
+            self._gaps[k % _INTERVALS] = gap
+            k += 1
+            self._n_gaps = k if k < 2 * _INTERVALS else _INTERVALS
+            # Within a ninth of the mean, one after the other: then none is a quarter from their median.
+            self._even = self._even + 1 if -total <= 9 * (gap * _INTERVALS - total) <= total else 0
         self._age -= gap
         if self.walking:
             amp += (rise - amp) >> 3
@@ -211,15 +219,13 @@ class Gait:
         """Cadence: the mean of those of the last 8 intervals that lie within a quarter of their median."""
         n = self._n_gaps
         gaps = self._gaps
-        if n >= _INTERVALS:
+        if self._even >= _INTERVALS:
+            # All of them do.
+            total = self._gaps_sum
+            self.cadence_spm = (1560 * _INTERVALS + (total >> 1)) // total
+            return
+        if n > _INTERVALS:
             n = _INTERVALS
-            least = min(gaps)
-            most = max(gaps)
-            if most <= least + (least >> 2) and most - (most >> 2) <= least:
-                # All of them do, whichever is the median.
-                total = sum(gaps)
-                self.cadence_spm = (1560 * _INTERVALS + (total >> 1)) // total
-                return
         if n < 3:
             return
         ordered = self._sorted
@@ -256,7 +262,7 @@ class Gait:
             self._find_period()
         if self._age > 2 * _GAP_MAX:
             self.cadence_spm = 0
-            self._n_gaps = 0
+            self._n_gaps = self._even = 0
             if self._age > _AGE_MAX:
                 self._age = _AGE_MAX
                 self._ext_age = _AGE_MAX

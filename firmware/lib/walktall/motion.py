@@ -45,10 +45,9 @@ def take(tilt, gait, counts, at, n, use_accel):
     :param int use_accel: 0 while the motor shakes the sensor: the gyroscope alone carries g, and gait waits
     """
     phase = tilt._phase
-    tx = ty = tz = 0
     pull = use_accel
     if phase:
-        # What the last burst left. Its rates were counted then.
+        # What the last burst left.
         wx = tilt._wx
         wy = tilt._wy
         wz = tilt._wz
@@ -61,9 +60,6 @@ def take(tilt, gait, counts, at, n, use_accel):
         cx = tilt._cx
         cy = tilt._cy
         cz = tilt._cz
-        tx = -wx - ux
-        ty = -wy - uy
-        tz = -wz - uz
         if not tilt._felt:
             pull = 0
     shift = tilt._shift
@@ -73,8 +69,10 @@ def take(tilt, gait, counts, at, n, use_accel):
     gx = tilt.gx
     gy = tilt.gy
     gz = tilt.gz
-    sx = sy = sz = 0
-    n_groups = 0
+    sx = tilt.sum_x
+    sy = tilt.sum_y
+    sz = tilt.sum_z
+    n_groups = tilt.n
     n_felt = 0
     sq = gait._sq
     mx = gait._sx
@@ -87,6 +85,7 @@ def take(tilt, gait, counts, at, n, use_accel):
     extreme = gait._ext
     hysteresis = gait._hysteresis
     doubt = gait._doubt
+    still = gait.still
     while n:
         if n > 3 and not phase:
             wx = counts[at] + counts[at + 6]
@@ -127,9 +126,11 @@ def take(tilt, gait, counts, at, n, use_accel):
             if phase < 4:
                 break
             phase = 0
-        tx += wx + ux
-        ty += wy + uy
-        tz += wz + uz
+        if still:
+            # The gyroscope's bias shows where nobody moves.
+            tilt.rate_x += wx + ux
+            tilt.rate_y += wy + uy
+            tilt.rate_z += wz + uz
         # The rotation of the first two, less the bias, 2^-16 rad: below 2^15.
         wx = (wx * _SUM_MUL - bx) >> 15
         wy = (wy * _SUM_MUL - by) >> 15
@@ -285,16 +286,10 @@ def take(tilt, gait, counts, at, n, use_accel):
         tilt._cy = cy
         tilt._cz = cz
         tilt._felt = pull
-        tx += wx + ux
-        ty += wy + uy
-        tz += wz + uz
-    tilt.rate_x += tx
-    tilt.rate_y += ty
-    tilt.rate_z += tz
-    tilt.sum_x += sx
-    tilt.sum_y += sy
-    tilt.sum_z += sz
-    tilt.n += n_groups
+    tilt.sum_x = sx
+    tilt.sum_y = sy
+    tilt.sum_z = sz
+    tilt.n = n_groups
     if n_felt:
         gait._n += n_felt
         gait._sq = sq & _SQ_MASK

@@ -63,8 +63,8 @@ class Tilt:
         self._cz = 0
         self._phase = 0
         self._felt = 0
-        # Of this second so far the sums of the angular rate (counts), of this tick those of g (Q20) in the middle of
-        # `n` groups.
+        # Of this second so far the sums of the angular rate (counts) while it is still; of this tick those of g (Q20)
+        # in the middle of `n` groups.
         self.rate_x = 0
         self.rate_y = 0
         self.rate_z = 0

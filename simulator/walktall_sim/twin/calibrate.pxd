@@ -32,6 +32,6 @@ cdef class Bow:
 
 @cython.final
 cdef class BiasTracker:
-    cdef public int _n, _x, _y, _z, _fx, _fy, _fz, _ix, _iy, _iz, updates
+    cdef public int _n, _x, _y, _z, _fx, _fy, _fz, _ix, _iy, _iz, _still, updates
 
     cpdef void second(self, Tilt tilt, Gait gait, int jogs) except *

@@ -11,7 +11,7 @@ from walktall_sim.twin.tilt cimport Tilt
 
 @cython.final
 cdef class Fault:
-    cdef public int code, on_cdeg, off_cdeg, hold, active, timer, sum_cdeg, counted, margin
+    cdef public int code, busy, next, on_cdeg, off_cdeg, hold, active, timer, sum_cdeg, counted, margin
     cdef public int buzzed, since_buzz, withheld, level_cdeg, least_cdeg, good
 
     cpdef void restart(self) except *
@@ -28,7 +28,7 @@ cdef class Detector:
     cdef public unsigned short[::1] _bins
     cdef public int pitch_cdeg, roll_cdeg, tick_pitch_cdeg, walk_offset_cdeg, rezero_cdeg
     cdef public int look_pitch_cdeg, look_roll_cdeg
-    cdef public int label, snoozed, hill, muted, calibrated, slipped, slip, frozen, off_body
+    cdef public int label, snoozed, hill, muted, calibrated, slipped, slip, frozen, plain, off_body
     cdef public int told, began, ended, buzzed, recovered, second_class
     cdef public int _low_pitch, _high_pitch, _low_roll, _high_roll
     cdef public int _desk, _side_buzz, _rearm, _repeat1, _repeat2, _repeat3, _spacing
@@ -43,7 +43,7 @@ cdef class Detector:
     cpdef bint set_frame(self, int ax, int ay, int az, int fx, int fy, int fz) except -1
     cpdef int angle_from_upright_cdeg(self, int ax, int ay, int az) except? -1
     cpdef int _restart_faults(self) except -1
-    cpdef bint _rests(self, Fault fault) except -1
+    cpdef int _allowed(self, Fault fault) except -1
     cpdef void stand_into(self, v) except *
     cpdef void take_stand(self, v) except *
     cpdef void begin_hill(self) except *
@@ -55,7 +55,7 @@ cdef class Detector:
     cpdef void _each_second(self, int pitch, int swing, int walks, int cadence) except *
     cpdef int _elapse(self, int ticks) except -1
     cpdef int _run_faults(self, int pitch, int roll) except -1
-    cpdef void _run(self, Fault fault, int angle, int extra, int allowed) except *
+    cpdef void _run(self, Fault fault, int angle, int extra) except *
     cpdef int _mean_3s(self, int code, int angle) except? -1
     cpdef int _pitch_before(self, int ticks, int width) except? -1
     cpdef int _margin(self) except? -1

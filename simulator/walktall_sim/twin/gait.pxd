@@ -25,20 +25,13 @@ cdef inline int min(short[::1] values) except? -1:
     return found
 
 
-cdef inline int sum(short[::1] values) except? -1:
-    cdef int found = 0
-    cdef size_t i
-    for i in range(<size_t> values.shape[0]):
-        found += values[i]
-    return found
-
-
 @cython.final
 cdef class Gait:
     cdef public int[::1] _ring, _corr, _pending
-    cdef public short[::1] _gx, _gy, _gz, _history, _gaps, _sorted
+    cdef public short[::1] _gx, _gy, _gz, _history
     cdef public int mean_x, mean_y, mean_z, steps, cadence_spm, walking, jogging, still
-    cdef public int score, var1
+    cdef public signed char[::1] _gaps, _sorted
+    cdef public int score, var1, _even, _gaps_sum
     cdef public int _at, _g_at, _steady, _n_ticks, _sq, _sx, _sy, _sz, _n, _doubt, _mean, _h_at, _gate, _quiet, _jog
     cdef public int _f1, _low, _up, _ext, _ext_age, _trough, _age, _amp, _hysteresis, _n_pending, _n_gaps, _lag
 

@@ -166,6 +166,7 @@ def motion():
     tilt = Tilt()
     tilt.seed(0, 8197, 0)
     gait = Gait()
+    gait.still = 0
     begin = now_us()
     for k in range(N_BURSTS):
         take(tilt, gait, counts, 6 * BURST * k, BURST, 1)
@@ -193,6 +194,8 @@ def samples_alone():
     chain = make_chain()
     tilt = chain.tilt
     gait = chain.gait
+
+    gait.still = 0
 
     def forget():
         tilt.drop_tick()

@@ -219,20 +219,24 @@ class BiasTracker:
         x = tilt.rate_x
         y = tilt.rate_y
         z = tilt.rate_z
-        if (
+        if not gait.still:
+            self._n = self._still = 0
+        elif (
             gait.var1 > _REST_VAR
             or not self._still
             or not -_REST_RANGE < x - self._fx < _REST_RANGE
             or not -_REST_RANGE < y - self._fy < _REST_RANGE
             or not -_REST_RANGE < z - self._fz < _REST_RANGE
         ):
-            self._n = self._x = self._y = self._z = 0
+            self._n = 0
             self._fx = x
             self._fy = y
             self._fz = z
-            # Rates are summed from then on.
-            self._still = gait.still
+            # Rates are summed while it is still.
+            self._still = 1
         else:
+            if not self._n:
+                self._x = self._y = self._z = 0
             self._n += 1
             self._x += x
             self._y += y
@@ -242,7 +246,7 @@ class BiasTracker:
                 x = self._x * 4 // 156
                 y = self._y * 4 // 156
                 z = self._z * 4 // 156
-                self._n = self._x = self._y = self._z = 0
+                self._n = 0
                 if -_BIAS_MAX < x < _BIAS_MAX and -_BIAS_MAX < y < _BIAS_MAX and -_BIAS_MAX < z < _BIAS_MAX:
                     tilt.bias_x += (x - tilt.bias_x) >> 2
                     tilt.bias_y += (y - tilt.bias_y) >> 2

@@ -438,12 +438,7 @@ class Detector:
         self._n = n
         near = self._near_cdeg
         if plain:
-            if (
-                -near <= pitch <= near
-                and -near <= roll <= near
-                and not turning
-                and -_SLIP_CDEG < swing < _SLIP_CDEG
-            ):
+            if -near <= pitch <= near and -near <= roll <= near and not turning and -_SLIP_CDEG < swing < _SLIP_CDEG:
                 if not n % _SECOND:
                     self._each_second(pitch, swing, _WALKS, cadence)
                 return

@@ -220,32 +220,44 @@ def take(tilt, gait, counts, at, n, use_accel):
             mz += z
         n_felt += 1
 
-        # ---- steps (26 Hz, 1/8192 g): two poles, then peaks that stand out of the trough before them ----
-        k = v
-        for _ in range(2):
-            f1 += (k - f1) * _SMOOTH >> 4
-            low += (f1 - low) * _SMOOTH >> 4
-            age += 1
-            k = r
-            if up:
-                if low > extreme:
-                    extreme = low
-                    gait._ext_age = age
-                elif low < extreme - hysteresis:
+        # ---- steps (26 Hz, 1/8192 g): two poles twice, then peaks that stand out of the trough before them ----
+        f1 += (v - f1) * _SMOOTH >> 4
+        low += (f1 - low) * _SMOOTH >> 4
+        k = low
+        f1 += (r - f1) * _SMOOTH >> 4
+        low += (f1 - low) * _SMOOTH >> 4
+        age += 2
+        if up:
+            if k > extreme:
+                extreme = k
+                gait._ext_age = age - 1
+            if low > extreme:
+                extreme = low
+                gait._ext_age = age
+            else:
+                if low < k:
+                    k = low
+                if k < extreme - hysteresis:
                     up = 0
                     gait._age = age
                     gait.candidate(extreme - gait._trough)
                     age = gait._age
                     hysteresis = gait._hysteresis
                     doubt = gait._doubt
-                    extreme = low
-            elif low < extreme:
+                    extreme = k
+        else:
+            if k < extreme:
+                extreme = k
+            if low < extreme:
                 extreme = low
-            elif low > extreme + hysteresis:
-                up = 1
-                gait._trough = extreme
-                extreme = low
-                gait._ext_age = age
+            else:
+                if low > k:
+                    k = low
+                if k > extreme + hysteresis:
+                    up = 1
+                    gait._trough = extreme
+                    extreme = k
+                    gait._ext_age = age if k == low else age - 1
 
         # ---- autocorrelation of the vertical part, 1/1024 g, less its running mean of 1.2 s: only in doubt ----
         if doubt:

@@ -3,13 +3,13 @@
 A complementary filter. Samples are taken by four, 13 times a second; in the middle of a group, between the rotations by
 its first and its last two rates, the estimate is pulled toward the group's mean force:
 
-    g <- g + g x w + ((g x w) x w) / 2      (rotation to second order, the midpoint rule, by the sum of two rates)
-    g <- g + (a - g) / 2^K                  (low pass of the specific force in the turning frame)
-    g <- g (3 - |g|^2) / 2                  (one Newton step of renormalisation)
-    g <- ...                                (rotation by the other two)
+    g <- g + g x w             (an axis after the other, each from what the ones before have become; w of two rates)
+    g <- g + (a - g) / 2^K     (low pass of the specific force in the turning frame)
+    g <- g (3 - |g|^2) / 2     (one Newton step of renormalisation)
+    g <- g + g x w             (by the other two, the axes in the other order)
 
-with w less the bias. The second-order term is what the first sketch lacked: a first-order step drags g away from the
-axis of turning by sin(2a) w^2 / 4 a step, 0.7 degrees when somebody turns at 40 deg/s. State in Q20 of 1 g; products
+with w less the bias. All axes at once would drag g away from the axis of turning by sin(2a) w^2 / 4 a step, 0.7 degrees
+when somebody turns at 40 deg/s; so it is right to second order once a group is through. State in Q20 of 1 g; products
 in Q12 x 2^-16 rad.
 
 What it does not do: normalise or gate the accelerometer a sample. Footfalls are not symmetric, and either adds a

@@ -770,7 +770,7 @@ class Detector:
             self._first_bin = k
         n = self._offset_n + _SECOND
         self._offset_n = n
-        if n < _OFFSET_FIRST:
+        if n < _OFFSET_FIRST or n % 8:
             return
         want = n // _SECOND * _OFFSET_RANK // 100
         total = 0

@@ -73,7 +73,7 @@ def take(tilt, gait, counts, at, n, use_accel):
     sy = tilt.sum_y
     sz = tilt.sum_z
     n_groups = tilt.n
-    n_felt = 0
+    n_felt = -n_groups
     sq = gait._sq
     mx = gait._sx
     my = gait._sy
@@ -196,6 +196,7 @@ def take(tilt, gait, counts, at, n, use_accel):
         gx += (y * wz - z * wy) >> 8
         if not pull:
             pull = use_accel
+            n_felt -= 1
             continue
         pull = use_accel
 
@@ -218,7 +219,6 @@ def take(tilt, gait, counts, at, n, use_accel):
             mx += x
             my += y
             mz += z
-        n_felt += 1
 
         # ---- steps (26 Hz, 1/8192 g): two poles twice, then peaks that stand out of the trough before them ----
         f1 += (v - f1) * _SMOOTH >> 4
@@ -302,6 +302,7 @@ def take(tilt, gait, counts, at, n, use_accel):
     tilt.sum_y = sy
     tilt.sum_z = sz
     tilt.n = n_groups
+    n_felt += n_groups
     if n_felt:
         gait._n += n_felt
         gait._sq = sq & _SQ_MASK

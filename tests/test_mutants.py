@@ -61,14 +61,15 @@ MUTANTS = {
     ),
     "gate open from the start": Mutant(
         "detector.py",
-        "walking = walks or (",
-        "walking = 1 or (",
+        "            walking = (\n",
+        "            walking = 1 or (\n",
         "who stands and leans over a bench",
     ),
     "dead band": Mutant(
         "detector.py",
-        "        pitch = raw - offset\n",
-        "        if -300 < raw < 300:\n            raw = self.raw_pitch_cdeg = 0\n        pitch = raw - offset\n",
+        "        self.pitch_cdeg = pitch\n",
+        "        if -300 < pitch + self.walk_offset_cdeg < 300:\n            pitch = -self.walk_offset_cdeg\n"
+        "        self.pitch_cdeg = pitch\n",
         "small angles",
     ),
     "decay missing": Mutant("detector.py", "fault.timer -= _DECAY", "fault.timer -= 0", "never add up"),
@@ -80,8 +81,8 @@ MUTANTS = {
     ),
     "roll for pitch": Mutant(
         "detector.py",
-        "ahead = x * f[0] + y * f[1] + z * f[2]",
-        "ahead = -(x * side[0] + y * side[1] + z * side[2])",
+        "        ahead = x * dx + y * dy + z * dz\n        dx, dy, dz = self._l\n",
+        "        dx, dy, dz = self._l\n        ahead = -(x * dx + y * dy + z * dz)\n",
         "a lean to the side",
     ),
     "off threshold above on": Mutant(

@@ -145,7 +145,7 @@ def state(thing: Any, like: Any) -> dict[str, Any]:
         if isinstance(value, (int, bool)):
             assert isinstance(mine, (int, bool)), name
             found[name] = int(mine)
-        elif isinstance(value, (array, bytearray)):
+        elif isinstance(value, (array, bytearray, list)):
             found[name] = list(mine)
         else:
             found[name] = state(mine, value)

@@ -130,7 +130,8 @@ def play(case: suites.Case, drawn: bool = False) -> Result:
         trace = plot.Trace()
 
     def look(chain: Any) -> None:
-        pitches.append((t0_s + chain.n_samples / resample.CHIP_HZ, chain.detector.raw_pitch_cdeg / 100.0))
+        raw_cdeg = chain.detector.pitch_cdeg + chain.detector.walk_offset_cdeg
+        pitches.append((t0_s + chain.n_samples / resample.CHIP_HZ, raw_cdeg / 100.0))
         if trace is not None:
             trace.look(chain)
 

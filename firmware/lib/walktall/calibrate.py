@@ -176,15 +176,15 @@ class Bow:
         return MOVING if self.left <= 0 else NONE
 
 
-_REST_TICKS = const(12)  # 3 s
-_REST_RANGE = const(20 * 13)  # a tick's mean within 0.35 deg/s of the last rest
+_REST_S = const(3)
+_REST_RANGE = const(20 * 52)  # a second's mean within 0.35 deg/s of the last rest
 _REST_VAR = const(12)  # (0.13 m/s^2)^2 of linear acceleration, in (1/256 g)^2
 _BIAS_MAX = const(4 * 572)  # 10 deg/s: more is not a bias, it is turning
 
 
-# 1 rad of lag at a time constant of 2.46 s is 5.2 quarter counts for each 1/1024 rad; a quarter second of 60 s of it
-# is 22 / 1024.
-_DRIFT_MUL = const(22)
+# 1 rad of lag at a time constant of 2.46 s is 5.2 quarter counts for each 1/1024 rad; a second of 60 s of it is 88 /
+# 1024.
+_DRIFT_MUL = const(88)
 
 
 def _held(bias):
@@ -210,64 +210,63 @@ class BiasTracker:
         self._x = self._y = self._z = 0
         self._fx = self._fy = self._fz = 0
         self._ix = self._iy = self._iz = 0
+        self._still = 0  # it was still when the second began
         self.updates = 0
 
-    def in_motion(self, tilt, ex, ey, ez):
-        """Take the mean linear acceleration of a tick (1/1024 g): a persistent one across gravity is a bias."""
-        # A tick's mean beyond 0.25 g is a start, a jog or a bump, not a bias.
-        if not (-256 < ex < 256 and -256 < ey < 256 and -256 < ez < 256):
-            return
-        x = tilt.gx >> 6
-        y = tilt.gy >> 6
-        z = tilt.gz >> 6
-        self._ix += ((y * ez - z * ey) >> 14) * _DRIFT_MUL
-        self._iy += ((z * ex - x * ez) >> 14) * _DRIFT_MUL
-        self._iz += ((x * ey - y * ex) >> 14) * _DRIFT_MUL
-
-    def second(self, tilt):
-        """Once a second: the bias follows what ticks of motion have shown."""
-        step = self._ix >> 10
-        self._ix -= step << 10
-        tilt.bias_x = _held(tilt.bias_x + step)
-        step = self._iy >> 10
-        self._iy -= step << 10
-        tilt.bias_y = _held(tilt.bias_y + step)
-        step = self._iz >> 10
-        self._iz -= step << 10
-        tilt.bias_z = _held(tilt.bias_z + step)
-
-    def step(self, tilt, var1):
-        """Look at the tick that `tilt` has gathered; after 3 s of rest move its bias a quarter of the way."""
+    def second(self, tilt, gait, jogs):
+        """Look at the second that `tilt` and `gait` have gathered. After 3 s of rest the bias moves a quarter of the
+        way; else it follows what lags, one's starts and turns averaged out."""
         x = tilt.rate_x
         y = tilt.rate_y
         z = tilt.rate_z
-        if (
-            var1 > _REST_VAR
+        if not gait.still:
+            self._n = self._still = 0
+        elif (
+            gait.var1 > _REST_VAR
+            or not self._still
             or not -_REST_RANGE < x - self._fx < _REST_RANGE
             or not -_REST_RANGE < y - self._fy < _REST_RANGE
             or not -_REST_RANGE < z - self._fz < _REST_RANGE
         ):
-            if self._n:
-                self._n = self._x = self._y = self._z = 0
+            self._n = 0
             self._fx = x
             self._fy = y
             self._fz = z
+            # Rates are summed while it is still.
+            self._still = 1
+        else:
+            if not self._n:
+                self._x = self._y = self._z = 0
+            self._n += 1
+            self._x += x
+            self._y += y
+            self._z += z
+            if self._n == _REST_S:
+                # 156 samples; the bias is kept in quarter counts.
+                x = self._x * 4 // 156
+                y = self._y * 4 // 156
+                z = self._z * 4 // 156
+                self._n = 0
+                if -_BIAS_MAX < x < _BIAS_MAX and -_BIAS_MAX < y < _BIAS_MAX and -_BIAS_MAX < z < _BIAS_MAX:
+                    tilt.bias_x += (x - tilt.bias_x) >> 2
+                    tilt.bias_y += (y - tilt.bias_y) >> 2
+                    tilt.bias_z += (z - tilt.bias_z) >> 2
+                    self.updates += 1
+        ex = gait.mean_x
+        ey = gait.mean_y
+        ez = gait.mean_z
+        # A mean beyond 0.125 g (a bias of 2.9 deg/s) is a start, a jog or a bump.
+        if jogs or not (-128 < ex < 128 and -128 < ey < 128 and -128 < ez < 128):
             return
-        self._n += 1
-        self._x += x
-        self._y += y
-        self._z += z
-        if self._n < _REST_TICKS:
-            return
-        # 12 ticks of 13 samples: 156 samples; the bias is kept in quarter counts.
-        x = self._x * 4 // 156
-        y = self._y * 4 // 156
-        z = self._z * 4 // 156
-        self._n = 0
-        self._x = self._y = self._z = 0
-        if not (-_BIAS_MAX < x < _BIAS_MAX and -_BIAS_MAX < y < _BIAS_MAX and -_BIAS_MAX < z < _BIAS_MAX):
-            return
-        tilt.bias_x += (x - tilt.bias_x) >> 2
-        tilt.bias_y += (y - tilt.bias_y) >> 2
-        tilt.bias_z += (z - tilt.bias_z) >> 2
-        self.updates += 1
+        x = tilt.gx >> 6
+        y = tilt.gy >> 6
+        z = tilt.gz >> 6
+        k = self._ix + ((y * ez - z * ey) >> 14) * _DRIFT_MUL
+        self._ix = k & 1023
+        tilt.bias_x = _held(tilt.bias_x + (k >> 10))
+        k = self._iy + ((z * ex - x * ez) >> 14) * _DRIFT_MUL
+        self._iy = k & 1023
+        tilt.bias_y = _held(tilt.bias_y + (k >> 10))
+        k = self._iz + ((x * ey - y * ex) >> 14) * _DRIFT_MUL
+        self._iz = k & 1023
+        tilt.bias_z = _held(tilt.bias_z + (k >> 10))

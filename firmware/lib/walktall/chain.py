@@ -88,16 +88,18 @@ class Chain:
         self._in_tick = 0
         self._ticks = 0
         self._shaken = 0
-        self._tick_shaken = 0
         self._settle = 0
+        #: Of this tick: SHAKEN, or what else makes it no ordinary one.
+        self._special = 0
+        self._spoilt = 0  # this second is not whole, or was shaken
         self._walking = 0
-        self._since_buzz = 0
+        self._buzz_tick = 0
         self._cadence = 0
         #: 1 at the end of a second in which nothing needs the sensor's samples; `dozed` then stands for them.
         self.may_doze = 0
         self._doze = settings.values[_SET_DOZE_S] * e.TICKS_PER_S
         self._wakeful = self._doze  # ticks until then, at the least
-        self._n_ticks = 0
+        self._n_ticks = 0  # before this second
         #: Where the rows of a trace go (`rows.RowWriter`), or None.
         self.rows = None
         #: Classes of the second's ticks.
@@ -150,7 +152,7 @@ class Chain:
                 n = self._shaken
             take(self.tilt, self.gait, counts, at, n, 0)
             self._shaken -= n
-            self._tick_shaken = 1
+            self._special |= _SHAKEN
         elif self.calibrator.state:
             n = 1
             take(self.tilt, self.gait, counts, at, 1, 1)
@@ -182,9 +184,11 @@ class Chain:
         """A session begins, and with it a second: offset, timers and history begin anew, upright and snooze stay."""
         self.detector.restart()
         self.coach.restart()
-        self._since_buzz = 0
+        self._n_ticks += self._ticks
+        self._buzz_tick = self._n_ticks
         self._cadence = 0
         self._ticks = 0
+        self._spoilt = 1
 
     def stand_into(self, v):
         """All that judging a session begins from, into an `array('i')` of STAND_SIZE."""
@@ -204,35 +208,34 @@ class Chain:
         tilt = self.tilt
         gait = self.gait
         detector = self.detector
-        gait.tick(tilt)
-        if self.bow.left:
-            self._bow()
+        state = gait.tick(tilt)
+        if self._special:
+            if self.bow.left:
+                self._bow()
+            if self._settle:
+                # A gap lies within the last second: its mean is not to be judged.
+                self._settle -= 1
+                state |= _SETTLING
+                self._spoilt = 1
+            elif self._special & _SHAKEN:
+                state |= _SHAKEN
+                self._spoilt = 1
+            self._special = 1 if self._settle or self.bow.left else 0
         detector.look(tilt)
-        state = gait.walking | gait.jogging << 1 | gait.still << 2
-        if not self._tick_shaken:
-            bias = self.bias
-            bias.step(tilt, gait.var1)
-            if not state & _JOGS:
-                bias.in_motion(tilt, gait.mean_x, gait.mean_y, gait.mean_z)
-        tilt.drop_tick()
-        if self._settle:
-            # A gap lies within the last second: its mean is not to be judged.
-            self._settle -= 1
-            state |= _SETTLING
-        elif self._tick_shaken:
-            state |= _SHAKEN
-        self._tick_shaken = 0
-        if state & _WALKS:
-            self._wakeful = self._doze
-        else:
+        tilt.sum_x = tilt.sum_y = tilt.sum_z = tilt.n = 0
+        if not state & _WALKS:
+            self.may_doze = 0
             if self._wakeful:
                 self._wakeful -= 1
             if gait.score > 0 and not state & _STILL and self._wakeful < _MAKING_UP_TICKS:
                 self._wakeful = _MAKING_UP_TICKS
-        self.may_doze = 0
         if self.judge(detector.look_pitch_cdeg, detector.look_roll_cdeg, state, gait.cadence_spm) == _TICK:
             return _TICK
-        self.bias.second(tilt)
+        if self._spoilt:
+            self._spoilt = 0
+        else:
+            self.bias.second(tilt, gait, state & _JOGS)
+        tilt.rate_x = tilt.rate_y = tilt.rate_z = 0
         if (
             self._doze
             and not self._wakeful
@@ -257,8 +260,8 @@ class Chain:
         if rows is not None:
             rows.tick(self._ticks, pitch_cdeg, roll_cdeg, state)
         detector.step(pitch_cdeg, roll_cdeg, state, self._cadence)
-        kind = state & _KIND
-        if kind < _MISSING:
+        if state != self._walking or detector.told or self.coach.counts:
+            kind = state & _KIND
             if kind < _SETTLING:
                 walks = state & _WALKS
                 coach = self.coach
@@ -266,12 +269,12 @@ class Chain:
                     coach.tick(walks and not state & _JOGS, state & _STILL and not detector.off_body)
                 if walks != self._walking:
                     self._walking = walks
+                    self._wakeful = self._doze
+                    self.may_doze = 0
                     self._put(e.WALKING if walks else e.STOPPED, 0, 0, 0)
                 if detector.told or coach.cue:
                     self._tell()
-            self._since_buzz += 1
         # ---- the second ----
-        self._n_ticks += 1
         best = detector.second_class
         ticks = self._ticks
         kinds = self._kinds
@@ -280,6 +283,7 @@ class Chain:
             self._ticks = ticks + 1
             return _TICK
         self._ticks = 0
+        self._n_ticks += e.TICKS_PER_S
         if kinds[0] != best or kinds[1] != best or kinds[2] != best:
             best = self._class_of_second()
         if self.left_out:
@@ -348,12 +352,12 @@ class Chain:
             self._put(e.FAULT_BEGIN, code, 0, detector.pitch_cdeg)
         if detector.buzzed & code:
             self._put(e.BUZZ, code, label, fault.buzzed)
-            self._since_buzz = 0
+            self._buzz_tick = self._n_ticks + self._ticks
             self._ask(b.P_FORWARD if code == e.FORWARD else (b.P_BACK if code == e.BACK else b.P_SIDE))
         if detector.ended & code:
             self._put(e.FAULT_END, code, label, detector.pitch_cdeg)
         if detector.recovered & code:
-            self._put(e.RECOVERED, code, 0, self._since_buzz)
+            self._put(e.RECOVERED, code, 0, self._n_ticks + self._ticks - self._buzz_tick)
             if self.settings.values[_SET_RECOVERY_TICK]:
                 self._ask(b.P_RECOVERED)
 
@@ -383,18 +387,20 @@ class Chain:
             left -= e.TICK_SAMPLES
             told |= self.judge(0, 0, e.STILL | e.DOZED, 0)
         self._in_tick = left
+        self._spoilt = 1
         return told
 
     def woke(self):
         """Samples come again: motion and gravity begin anew, the gyroscope's bias is kept."""
         self.tilt.restart()
         self.gait.restart()
+        self._spoilt = 1
         self._wakeful = _WOKEN_TICKS
 
     def mend(self):
         """Judge as missing what an exception kept from being judged."""
         self._in_tick = self.n_samples % e.TICK_SAMPLES
-        while self._n_ticks < self.n_samples // e.TICK_SAMPLES:
+        while self._n_ticks + self._ticks < self.n_samples // e.TICK_SAMPLES:
             self.judge(0, 0, e.MISSING, 0)
 
     def missed(self, n_samples):
@@ -418,6 +424,8 @@ class Chain:
             self.calibration_result = c.MOVING
         self._shaken = self._shaken - n_samples if self._shaken > n_samples else 0
         self._settle = _SETTLE_TICKS if n_samples > _BRIEF_GAP else 1
+        self._special |= 1
+        self._spoilt = 1
         gait = self.gait
         while left >= e.TICK_SAMPLES:
             left -= e.TICK_SAMPLES
@@ -482,6 +490,7 @@ class Chain:
     def begin_bow(self):
         """Ask for a bow within 8 s: it finds the forward axis, whatever way the clip sits."""
         self.bow.begin()
+        self._special |= 1
 
     def _bow(self):
         tilt = self.tilt
@@ -509,7 +518,7 @@ class Chain:
 
     def forget_upright(self):
         """No upright is known any more: nothing is judged until a calibration."""
-        self.detector.calibrated = 0
+        self.detector.calibrated = self.detector.plain = 0
         self._mark(e.FRAME, 0)
 
     # ---- the walker's presses ----
@@ -517,6 +526,7 @@ class Chain:
     def snooze(self, minutes):
         """No buzz for `minutes`; 0 ends a snooze."""
         self.detector.snoozed = minutes * 60 * e.TICKS_PER_S
+        self.detector.plain = 0
         self._put(e.SNOOZE, 0, 0, minutes)
 
     def mark(self):
@@ -526,7 +536,7 @@ class Chain:
     def wrong(self):
         """The walker says that the last buzz was wrong: it is labelled, and the motor is mute for a minute."""
         self.detector.muted = 60 * e.TICKS_PER_S
-        self._put(e.WRONG, 0, 0, self._since_buzz)
+        self._put(e.WRONG, 0, 0, self._n_ticks + self._ticks - self._buzz_tick)
 
     def hill(self, on=True):
         """Hill mode: for some minutes the forward limit is some degrees wider; or its end."""

@@ -114,7 +114,7 @@ _SLIP_SHARE = const(96)  # percent of the lasting change that has to fall into h
 _ANSWER_CDEG = const(100)  # half a second this far below the limit is an answer, if the second fell by 4 degrees
 _NO_ANSWER_CDEG = const(400)
 _NO_ANSWER_TICKS = const(40)
-_REZERO_TICKS = const(1200)  # 5 minutes of walking
+_REZERO_S = const(300)  # of walking
 _REZERO_STEP_CDEG = const(25)
 _REZERO_MAX_CDEG = const(300)
 _UPRIGHT_ISH_CDEG = const(6000)
@@ -134,6 +134,7 @@ class Fault:
         self.restart()
 
     def restart(self):
+        self.busy = 0  # active, or its timer has not run out, or it may not begin again yet
         self.active = 0
         self.timer = 0
         self.sum_cdeg = 0
@@ -141,16 +142,11 @@ class Fault:
         self.margin = 0
         self.buzzed = 0  # buzzes in this episode
         self.since_buzz = 0
+        self.next = 0  # of them until anything may come
         self.withheld = 0  # the coach kept this episode's buzz back
         self.level_cdeg = 0  # at the first buzz
         self.least_cdeg = 0  # since then
-        self.good = 0
-
-    def rest(self, ticks):
-        """Count good ticks: after a while of them the next episode may begin."""
-        self.good += ticks
-        if self.good > 0x3FFFFF:
-            self.good = 0x3FFFFF
+        self.good = 0  # ticks since the episode
 
 
 class Detector:
@@ -166,18 +162,18 @@ class Detector:
         self.forward = Fault(e.FORWARD)
         self.back = Fault(e.BACK)
         self.side = Fault(e.SIDE)
-        self.up = array("i", [0, 16384, 0])
-        self._f = array("i", [0, 0, 16384])
-        self._l = array("i", [16384, 0, 0])
+        # Lists, because three of a list come at a time.
+        self.up = [0, 16384, 0]
+        self._f = [0, 0, 16384]
+        self._l = [16384, 0, 0]
         self._pitches = array("h", [0] * _HISTORY)
-        self._last_pitches = array("h", [0] * _SECOND)
-        self._last_rolls = array("h", [0] * _SECOND)
-        self._cadences = array("B", [0] * _HISTORY)
+        self._cadences = array("B", [0] * (_HISTORY // _SECOND))
+        # Of the ticks before: pitch of the last but one and the one before that, roll of the last three.
+        self._last = [0] * 5
         self._bins = array("H", [0] * _BINS)
         self._sums = array("i", [0] * (_HISTORY // 2 + 1))
         self.pitch_cdeg = 0
         self.roll_cdeg = 0
-        self.raw_pitch_cdeg = 0
         self.tick_pitch_cdeg = 0
         self.look_pitch_cdeg = 0
         self.look_roll_cdeg = 0
@@ -203,9 +199,8 @@ class Detector:
         self.back.off_cdeg = v[_SET_BACK_OFF_DEG] * 100
         self.side.on_cdeg = v[_SET_SIDE_ON_DEG] * 100
         self.side.off_cdeg = v[_SET_SIDE_OFF_DEG] * 100
-        self._low_cdeg = -self.back.on_cdeg
-        self._high_cdeg = self.forward.on_cdeg
-        self._side_cdeg = self.side.on_cdeg
+        self.plain = 0
+        self._near_cdeg = min(self.forward.on_cdeg, self.back.on_cdeg, self.side.on_cdeg)
         self.forward.hold = self.back.hold = self.side.hold = hold * e.TICKS_PER_S
         self._side_buzz = v[_SET_SIDE_BUZZ]
         self._rearm = v[_SET_REARM_S] * e.TICKS_PER_S
@@ -229,42 +224,33 @@ class Detector:
             self._bins[i] = 0
         self._first_bin = _BINS
         self._since_first = 0x3FFFFF
-        self._n = 0
-        self._at = 0
+        self._n = 0  # ticks of history
+        self._gap_n = 0  # of them lie before the last gap
         self.frozen = 0
+        #: 1 while ticks are ordinary: good walking, nothing under way. Who changes what that hangs on sets it to 0.
+        self.plain = 0
         self.slip = 0
         self.rezero_cdeg = 0
         self._rezero_n = 0
         self._jump_at = 0
         self._jump_cdeg = 0
         self._swing = 0
-        self._before = 0
-        for i in range(_SECOND):
-            self._last_pitches[i] = 0
-            self._last_rolls[i] = 0
-        self._pitch_sum = self._roll_sum = 0
-        self._angles = 0
-        self._wrapped = 0
-        self._fresh = 0  # ticks since a gap, 12 at the most
+        for i in range(5):
+            self._last[i] = 0
         self._minute = self._stirred = 0
         self._quiet_minutes = 0
         self.off_body = 0
 
     def _restart_faults(self):
+        self.plain = 0
         self.forward.restart()
         self.back.restart()
         self.side.restart()
         self._resting = True
-        self._rested = 0
-
-    def _rests(self, fault):
-        return not fault.active and not fault.timer and fault.good >= self._rearm
 
     def stand_into(self, v):
         """What a judgement begins from, into v[0] .. v[8]; v[0] is 1 where no fault is under way."""
-        self._credit()
-        at_rest = 1 if self._rests(self.forward) and self._rests(self.back) and self._rests(self.side) else 0
-        v[0] = at_rest | self.calibrated << 1 | self.slipped << 2
+        v[0] = (1 if self._resting else 0) | self.calibrated << 1 | self.slipped << 2
         v[1] = self.snoozed
         v[2] = self.hill
         v[3] = self.muted
@@ -372,12 +358,12 @@ class Detector:
             x = tilt.gx >> 6
             y = tilt.gy >> 6
             z = tilt.gz >> 6
-        u = self.up
-        f = self._f
-        side = self._l
-        up = (x * u[0] + y * u[1] + z * u[2]) >> 14
-        ahead = x * f[0] + y * f[1] + z * f[2]
-        across = x * side[0] + y * side[1] + z * side[2]
+        dx, dy, dz = self.up
+        up = (x * dx + y * dy + z * dz) >> 14
+        dx, dy, dz = self._f
+        ahead = x * dx + y * dy + z * dz
+        dx, dy, dz = self._l
+        across = x * dx + y * dy + z * dz
         if up << 3 > whole * 7:
             # Within 29 degrees of upright: no square root, and two terms behind the first are right to 0.01 degrees.
             # Tangent and sine in Q14, angles in steps.
@@ -409,122 +395,78 @@ class Detector:
             hold, too
         :param int cadence: steps a minute of the last whole second
         """
-        if self.told:
-            self.told = self.began = self.ended = self.buzzed = self.recovered = self.slip = 0
-        kind = state & _KIND
-        if kind < _SETTLING or kind == _DOZED:
-            if self.snoozed:
-                self.snoozed -= 1
-            if self.hill:
-                self.hill -= 1
-            if self.muted:
-                self.muted -= 1
-            if self._since_first < 0x3FFFFF:
-                self._since_first += 1
-        if kind >= _SETTLING:
-            self._pass_over(kind)
-            if kind > _SETTLING or not self.calibrated:
+        plain = self.plain and state == _WALKS
+        if not plain:
+            self.plain = 0
+            if self.told:
+                self.told = self.began = self.ended = self.buzzed = self.recovered = self.slip = 0
+            kind = state & _KIND
+            if kind >= _SETTLING:
+                self._pass_over(kind)
+                if kind > _SETTLING or not self.calibrated:
+                    return
+            if not self.calibrated:
+                self.second_class = _CLASS_UNSURE
+                self._elapse(1)
                 return
-        elif not self.calibrated:
-            self.second_class = _CLASS_UNSURE
-            return
         # ---- the means of the last second ----
-        turn = tick_pitch - self.tick_pitch_cdeg
-        swing = tick_pitch - self._before
-        self._before = self.tick_pitch_cdeg
+        last = self._last
+        before, oldest, roll, roll2, roll3 = last
+        newer = self.tick_pitch_cdeg
         self.tick_pitch_cdeg = tick_pitch
-        n = self._angles
-        ring = self._last_pitches
-        k = n % _SECOND
-        raw = self._pitch_sum + tick_pitch - ring[k]
-        self._pitch_sum = raw
-        ring[k] = tick_pitch
-        ring = self._last_rolls
-        roll = self._roll_sum + tick_roll - ring[k]
-        self._roll_sum = roll
-        ring[k] = tick_roll
-        n += 1
-        if n < _SECOND:
-            raw = (raw + (n >> 1)) // n
-            roll = (roll + (n >> 1)) // n
-        else:
-            raw = raw + 2 >> 2
-            roll = roll + 2 >> 2
-            if n == 2 * _SECOND:
-                n = _SECOND
-        self._angles = n
+        swing = tick_pitch - before
         turning = 0
-        if not -_TURN_CDEG <= turn <= _TURN_CDEG:
+        if not -_TURN_CDEG <= tick_pitch - newer <= _TURN_CDEG:
             turning = 1
             # Upside down, where 180 is -180, a mean would say upright.
-            if not -_WRAP_CDEG <= turn <= _WRAP_CDEG:
-                self._wrapped = _SECOND
-        if self._wrapped:
-            self._wrapped -= 1
-            raw = tick_pitch
-        self.raw_pitch_cdeg = raw
-        self.roll_cdeg = roll
-        if kind == _SETTLING:
-            return
-        offset = self.walk_offset_cdeg
-        pitch = raw - offset
+            if not -_WRAP_CDEG <= tick_pitch - newer <= _WRAP_CDEG:
+                newer = before = oldest = tick_pitch
+        last[0] = newer
+        last[1] = before
+        last[2] = tick_roll
+        last[3] = roll
+        last[4] = roll2
+        pitch = (tick_pitch + newer + before + oldest + 2 >> 2) - self.walk_offset_cdeg
+        roll = tick_roll + roll + roll2 + roll3 + 2 >> 2
         self.pitch_cdeg = pitch
-        at = self._at
-        offset = tick_pitch - offset
-        self._pitches[at] = offset if -9000 < offset < 9000 else 9000
-        self._cadences[at] = cadence if cadence < 255 else 255
-        self._at = (at + 1) % _HISTORY
-        if self._n < _HISTORY:
-            self._n += 1
-        if self._fresh < _FRESH_TICKS:
-            self._fresh += 1
-
-        walks = state & _WALKS
-        if self._stirred:
-            self._stirred -= 1
+        self.roll_cdeg = roll
+        if not plain and kind == _SETTLING:
+            return
+        n = self._n
+        self._pitches[n % _HISTORY] = tick_pitch
+        n += 1
+        self._n = n
+        near = self._near_cdeg
+        if plain:
+            if -near <= pitch <= near and -near <= roll <= near and not turning and -_SLIP_CDEG < swing < _SLIP_CDEG:
+                if not n % _SECOND:
+                    self._each_second(pitch, swing, _WALKS, cadence)
+                return
+            self.plain = kind = 0
+        walks = walking = state & _WALKS
+        if walks:
+            if self._minute:
+                self._minute = self._quiet_minutes = self.off_body = 0
         else:
-            self._watch_for_table(walks)
-        walking = walks or (
-            self._desk
-            and not self.off_body
-            and -_UPRIGHT_ISH_CDEG < pitch < _UPRIGHT_ISH_CDEG
-            and -_UPRIGHT_ISH_CDEG < roll < _UPRIGHT_ISH_CDEG
-        )
+            self._watch_for_table(pitch, roll)
+            walking = (
+                self._desk
+                and not self.off_body
+                and -_UPRIGHT_ISH_CDEG < pitch < _UPRIGHT_ISH_CDEG
+                and -_UPRIGHT_ISH_CDEG < roll < _UPRIGHT_ISH_CDEG
+            )
+        jogs = state & _JOGS
+        frozen = 1 if turning or jogs or kind or not walking else 0
+        self.frozen = frozen
+        if not n % _SECOND:
+            self._each_second(pitch, swing, walks and not frozen, cadence)
         if kind:
-            self.frozen = 1
             self.second_class = _CLASS_BUZZING
             return
-        jogs = state & _JOGS
-        frozen = 1 if turning or jogs or not walking else 0
-        self.frozen = frozen
-        if walks and not frozen:
-            if self._walked < _STRANGER_TICKS:
-                self._walked += 1
-            if self._offset_n < _OFFSET_TICKS:
-                self._learn_offset()
-            else:
-                self._rezero(pitch)
-            # A slip of the clip is looked for in two ticks with no gap between them.
-            if self._fresh > 2:
-                if self._jump_at:
-                    self._watch_for_slip()
-                else:
-                    size = swing if swing > 0 else -swing
-                    k = self._swing
-                    if size >= _SLIP_CDEG and self._n > 16 and size > 8 * (k >> 4):
-                        self._jump_at = 1
-                        self._jump_cdeg = swing
-                    # How far this walker swings from tick to tick, Q4 over 4 s: who swings 4 degrees cannot be told
-                    # from a slip of 8.
-                    self._swing = k + ((size << 4) - k >> 4)
-
-        # Where all three faults rest and nothing is near its limit, there is nothing to run: only that it was good.
-        if self._resting and (
-            frozen or (self._low_cdeg <= pitch <= self._high_cdeg and -self._side_cdeg <= roll <= self._side_cdeg)
-        ):
-            if not frozen:
-                self._rested += 1
-        else:
+        if (self._jump_at or not -_SLIP_CDEG < swing < _SLIP_CDEG) and walks and not frozen:
+            self._watch_for_slip(swing)
+        # Where all three faults rest and nothing is near a limit, there is nothing to run.
+        if not self._resting or not (frozen or (-near <= pitch <= near and -near <= roll <= near)):
             self._run_faults(pitch, roll)
 
         if self.off_body:
@@ -549,16 +491,48 @@ class Detector:
         else:
             kind = _CLASS_STILL
         self.second_class = kind
+        if walks and kind == _CLASS_GOOD and self._resting and not self._jump_at and not self.told:
+            self.plain = 1
+
+    def _each_second(self, pitch, swing, walks, cadence):
+        """What need not be known sooner, with each fourth tick that has angles. `walks` is 0 where nothing may be
+        learned."""
+        self._cadences[(self._n - 1) % _HISTORY // _SECOND] = cadence if cadence < 255 else 255
+        self._elapse(_SECOND)
+        if not walks:
+            return
+        if self._walked < _STRANGER_TICKS:
+            self._walked += _SECOND
+        if self._offset_n < _OFFSET_TICKS:
+            self._learn_offset(pitch + self.walk_offset_cdeg)
+        else:
+            self._rezero(pitch)
+        # How far this walker swings from tick to tick, Q4 over 8 s: who swings 4 degrees cannot be told from a slip of
+        # 8.
+        if swing < 0:
+            swing = -swing
+        self._swing += (swing << 4) - self._swing >> 3
+
+    def _elapse(self, ticks):
+        if self.snoozed:
+            self.snoozed = self.snoozed - ticks if self.snoozed > ticks else 0
+        if self.hill:
+            self.hill = self.hill - ticks if self.hill > ticks else 0
+        if self.muted:
+            self.muted = self.muted - ticks if self.muted > ticks else 0
+        if self._since_first < 0x3FFFFF:
+            self._since_first += ticks
 
     def _pass_over(self, kind):
         """A tick that is not judged: a gap lies in it or behind it, or the sensor only waits for motion."""
-        self._fresh = 0
+        self._gap_n = self._n
         self._jump_at = 0
         self.second_class = _CLASS_GAP
         if kind != _DOZED:
             return
         # Nothing moved, and nothing is known of angles: history begins anew, what lasts a time runs on.
-        self._n = 0
+        self._elapse(1)
+        self._n = self._gap_n = 0
         self._minute = self._stirred = 0
         if not self.calibrated or self.slipped:
             self.second_class = _CLASS_UNSURE
@@ -567,30 +541,28 @@ class Detector:
         else:
             self.second_class = _CLASS_SNOOZED if self.snoozed else _CLASS_STILL
 
-    def _credit(self):
-        """Tell the faults of the good ticks in which they rested."""
-        if self._rested:
-            self.forward.rest(self._rested)
-            self.back.rest(self._rested)
-            self.side.rest(self._rested)
-            self._rested = 0
-
     def _run_faults(self, pitch, roll):
-        self._credit()
-        allowed = not self.snoozed and not self.muted and not self.slipped
-        extra = self.coach.ease_cdeg + (self._hill_cdeg if self.hill else 0)
-        if self._walked < _STRANGER_TICKS:
-            # Until one's own walking is known, it may be what lies beyond the limit.
-            extra += self._offset_max_cdeg
+        near = self._near_cdeg
         forward = self.forward
         back = self.back
         side = self.side
-        self._run(forward, pitch, extra, allowed)
-        self._run(back, -pitch, 0, allowed)
-        self._run(side, roll if roll > 0 else -roll, 0, allowed and self._side_buzz)
-        self._resting = not (forward.active or back.active or side.active or forward.timer or back.timer or side.timer)
+        if forward.busy or pitch > near:
+            extra = self.coach.ease_cdeg + (self._hill_cdeg if self.hill else 0)
+            if self._walked < _STRANGER_TICKS:
+                # Until one's own walking is known, it may be what lies beyond the limit.
+                extra += self._offset_max_cdeg
+            self._run(forward, pitch, extra)
+        if back.busy or pitch < -near:
+            self._run(back, -pitch, 0)
+        if side.busy or not -near <= roll <= near:
+            self._run(side, roll if roll > 0 else -roll, 0)
+        self._resting = not (forward.busy or back.busy or side.busy)
 
-    def _run(self, fault, angle, extra, allowed):
+    def _allowed(self, fault):
+        """May the motor tell of it now?"""
+        return not (self.snoozed or self.muted or self.slipped) and (fault.code != _SIDE or self._side_buzz)
+
+    def _run(self, fault, angle, extra):
         """One fault's hysteresis, hold timer and schedule. `angle` is positive into the fault."""
         code = fault.code
         if fault.active:
@@ -619,14 +591,14 @@ class Detector:
         elif self.frozen:
             return
         elif angle > fault.on_cdeg + extra and (not fault.buzzed or fault.good >= self._rearm):
-            fault.active = 1
+            fault.busy = fault.active = 1
             fault.buzzed = 0
             fault.margin = self._margin() if fault.timer == 0 else fault.margin
             self.began |= code
             self.told = 1
         else:
             # Good: what had gathered decays.
-            fault.rest(1)
+            fault.good += 1
             if fault.timer > 0:
                 fault.timer -= _DECAY
                 if fault.timer <= 0 or fault.counted < 1:
@@ -638,33 +610,36 @@ class Detector:
                     mean = fault.sum_cdeg // fault.counted
                     fault.counted = fault.timer
                     fault.sum_cdeg = mean * fault.timer
+            elif not fault.buzzed or fault.good >= self._rearm:
+                fault.busy = 0
             return
         if self.frozen:
             return
         fault.timer += 1
         if fault.buzzed:
-            if fault.since_buzz < 0x3FFFFF:
-                fault.since_buzz += 1
+            since = fault.since_buzz + 1
+            fault.since_buzz = since
+            if not self._n % _SECOND:
+                mean = self._mean_3s(code, angle)
+                if mean < fault.least_cdeg:
+                    fault.least_cdeg = mean
+            if since < fault.next:
+                return
             n = fault.buzzed
-            mean = self._mean_3s(code, angle)
-            if mean < fault.least_cdeg:
-                fault.least_cdeg = mean
             if (
                 n == 3
                 and not self.slipped
-                and fault.since_buzz == self._repeat2 + _NO_ANSWER_TICKS
+                and since == self._repeat2 + _NO_ANSWER_TICKS
                 and fault.level_cdeg - fault.least_cdeg < _NO_ANSWER_CDEG
             ):
                 # Three buzzes and not 4 degrees of an answer: the clip hangs askew, or nobody feels it.
                 self._slip()
-            if not allowed or fault.withheld or self.coach.silent:
+            if n > 3 or fault.withheld or self.coach.silent or not self._allowed(fault):
                 return
-            if (
-                (n == 1 and fault.since_buzz >= self._repeat1)
-                or (n == 2 and fault.since_buzz >= self._repeat2)
-                or (n == 3 and fault.since_buzz >= self._repeat3)
-            ):
-                fault.buzzed += 1
+            if since >= (self._repeat1 if n == 1 else (self._repeat2 if n == 2 else self._repeat3)):
+                fault.buzzed = n + 1
+                # What comes next: another buzz, or the verdict on three without an answer.
+                fault.next = self._repeat2
                 self.buzzed |= code
                 self.told = 1
             return
@@ -674,18 +649,19 @@ class Detector:
             fault.counted >>= 1
             fault.sum_cdeg >>= 1
         if (
-            allowed
             # Who has just straightened up, when a spacing or a snooze ends, is left in peace.
-            and angle >= fault.off_cdeg + extra
+            angle >= fault.off_cdeg + extra
             and fault.timer >= fault.hold + fault.margin
             and fault.sum_cdeg >= (fault.on_cdeg + extra - _MEAN_SLACK_CDEG) * fault.counted
             and self._since_first >= self._spacing
+            and self._allowed(fault)
         ):
             fault.buzzed = 1
             fault.since_buzz = 0
+            fault.next = self._repeat1
             fault.level_cdeg = fault.least_cdeg = self._mean_3s(code, angle)
             fault.withheld = 0 if self.coach.give() else 1
-            self._since_first = 0
+            self._since_first = -(self._n % _SECOND)  # it is counted by fours
             if not fault.withheld:
                 self.buzzed |= code
                 self.told = 1
@@ -694,18 +670,20 @@ class Detector:
 
     def _mean_3s(self, code, angle):
         """Mean of a fault's angle over the last 3 s, as far as there is no gap in them."""
-        if code == _SIDE or self._fresh < 4:
+        n = self._n - self._gap_n
+        if code == _SIDE or n < 4:
             return angle
-        mean = self._pitch_before(0, self._fresh)
+        mean = self._pitch_before(0, n if n < _FRESH_TICKS else _FRESH_TICKS)
         return mean if code == _FORWARD else -mean
 
     def _pitch_before(self, ticks, width):
         """Mean tick pitch over `width` ticks that ended `ticks` ago (0: the newest)."""
         total = 0
-        at = self._at - 1 - ticks
+        pitches = self._pitches
+        at = self._n - 1 - ticks
         for i in range(width):
-            total += self._pitches[(at - i) % _HISTORY]
-        return total // width
+            total += pitches[(at - i) % _HISTORY]
+        return total // width - self.walk_offset_cdeg
 
     def _margin(self):
         """Ticks by which the moment of crossing is unsure: the wander over the slope, at most 3 s."""
@@ -724,26 +702,36 @@ class Detector:
         self.told = self.slip = 1
         self._restart_faults()
 
-    def _watch_for_slip(self):
+    def _watch_for_slip(self, swing):
         """A jump within two ticks that, two seconds later, turns out to be nearly all of a lasting change, is a
         slip."""
+        if not self._jump_at:
+            # In two ticks with no gap between them, and far more than this walker swings.
+            size = swing if swing > 0 else -swing
+            if self._n > 16 and self._n - self._gap_n > 2 and size > 8 * (self._swing >> 4):
+                self._jump_at = 1
+                self._jump_cdeg = swing
+            return
         self._jump_at += 1
         if self._jump_at <= 9:
             return
         self._jump_at = 0
         # Two seconds of ticks lie behind the jump; the second before it is ticks 12 .. 15 ago.
         change = self._pitch_before(0, 8) - self._pitch_before(12, 4)
-        if self._jump_cdeg < 0:
+        jump = self._jump_cdeg
+        if jump < 0:
             change = -change
-        jump = self._jump_cdeg if self._jump_cdeg > 0 else -self._jump_cdeg
+            jump = -jump
         if _SLIP_CDEG <= change <= _SLIP_MAX_CDEG and _SLIP_SHARE * change <= 100 * jump <= 130 * change:
             self._slip()
 
-    def _watch_for_table(self, walks):
-        """A clip that moves less than anybody who breathes, for two minutes, lies on a table."""
-        pitch = self.raw_pitch_cdeg
-        roll = self.roll_cdeg
-        if self._minute == 0:
+    def _watch_for_table(self, pitch, roll):
+        """A clip that moves less than anybody who breathes, for two minutes without a step, lies on a table."""
+        if self._stirred:
+            self._stirred -= 1
+            return
+        n = self._minute % _MINUTE
+        if n == 0:
             self._low_pitch = self._high_pitch = pitch
             self._low_roll = self._high_roll = roll
         if pitch < self._low_pitch:
@@ -754,44 +742,37 @@ class Detector:
             self._low_roll = roll
         elif roll > self._high_roll:
             self._high_roll = roll
-        stirred = (
-            self._high_pitch - self._low_pitch > _OFF_BODY_CDEG or self._high_roll - self._low_roll > _OFF_BODY_CDEG
-        )
-        if walks or stirred:
-            self._quiet_minutes = 0
-            self.off_body = 0
-        self._minute += 1
-        if stirred:
+        n += 1
+        if self._high_pitch - self._low_pitch > _OFF_BODY_CDEG or self._high_roll - self._low_roll > _OFF_BODY_CDEG:
             # Whatever comes, it is not a quiet minute: no more is to be seen in it.
-            self._stirred = _MINUTE - self._minute
-            self._minute = 0
-        elif self._minute >= _MINUTE:
-            self._minute = 0
-            if not walks:
-                self._quiet_minutes += 1
-                if self._quiet_minutes >= 2:
-                    self.off_body = 1
+            self._quiet_minutes = self.off_body = 0
+            self._stirred = _MINUTE - n
+            n = 0
+        elif n == _MINUTE:
+            self._quiet_minutes += 1
+            if self._quiet_minutes >= 2:
+                self.off_body = 1
+        self._minute = n
 
     # ---- walking offset ----
 
-    def _learn_offset(self):
-        """The first minute of walking shows one's own walking pitch."""
+    def _learn_offset(self, value):
+        """The first minute of walking shows one's own walking pitch; `value` is that of the last second."""
         # Who leans from the first step on must not be learned: only what lies short of a fault counts.
-        value = self.raw_pitch_cdeg
         if value > self.forward.off_cdeg or -value > self.back.off_cdeg:
             return
-        k = self.tick_pitch_cdeg // _BIN_CDEG + (_BINS >> 1)
+        k = value // _BIN_CDEG + (_BINS >> 1)
         if k < 0 or k >= _BINS:
             return
         bins = self._bins
         bins[k] += 1
         if k < self._first_bin:
             self._first_bin = k
-        n = self._offset_n + 1
+        n = self._offset_n + _SECOND
         self._offset_n = n
-        if n < _OFFSET_FIRST or n % 4:
+        if n < _OFFSET_FIRST or n % 8:
             return
-        want = n * _OFFSET_RANK // 100
+        want = n // _SECOND * _OFFSET_RANK // 100
         total = 0
         for k in range(self._first_bin, _BINS):
             count = bins[k]
@@ -824,12 +805,12 @@ class Detector:
             return
         bins[k] += 1
         n += 1
-        self._rezero_n = n if n < _REZERO_TICKS else 0
-        if n < _REZERO_TICKS:
+        self._rezero_n = n if n < _REZERO_S else 0
+        if n < _REZERO_S:
             return
         total = 0
         k = 0
-        while k < _BINS - 1 and total + bins[k] <= _REZERO_TICKS // 5:
+        while k < _BINS - 1 and total + bins[k] <= _REZERO_S // 5:
             total += bins[k]
             k += 1
         low = (k - (_BINS >> 1)) * _BIN_CDEG
@@ -855,15 +836,19 @@ class Detector:
         n = self._n >> 1
         if n < 24:
             return _UNSURE
+        if n > _HISTORY >> 1:
+            n = _HISTORY >> 1
         pitches = self._pitches
         sums = self._sums
         # Half seconds, oldest first, in decidegrees; sums[k] = sum over j <= k of the sum of the first j.
-        at = self._at - 2 * n
+        at = self._n - 2 * n
         least = 32767
         most = -32768
         whole = 0
         for k in range(n):
             value = (pitches[(at + 2 * k) % _HISTORY] + pitches[(at + 2 * k + 1) % _HISTORY]) // 20
+            if not -900 < value < 900:
+                value = 900
             if value < least:
                 least = value
             if value > most:
@@ -879,7 +864,7 @@ class Detector:
         for d in _RAMPS:
             # r = (i - t0) / d within the ramp that begins at t0, 1 behind it; everything times d. Its sum and that of
             # its squares fall evenly as it begins later. Not a range: with a step that is no constant it is an object.
-            step = 1 if d < 10 else 2
+            step = 1 if d < 6 else 2
             t0 = 4
             end = n - d - 8
             rn = d * (d - 1) // 2 + d * (end + 4)
@@ -910,8 +895,8 @@ class Detector:
                     start = at_best
         if quick + slow + between == 0:
             return _UNSURE
-        now = self._cadences[(self._at - 1) % _HISTORY]
-        before = self._cadences[(at + 2 * start - 4) % _HISTORY]
+        now = self._cadences[(self._n // _SECOND - 1) % (_HISTORY // _SECOND)]
+        before = self._cadences[(at + 2 * start - 4) // _SECOND % (_HISTORY // _SECOND)]
         quicker = now and before and now - before >= _CADENCE_UP_SPM
         # Wander can make a creep look 1 % more like a jump; a real jump is 2 to 20 % better explained so.
         if quick >= between and quick - slow >= slow // 100:

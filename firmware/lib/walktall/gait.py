@@ -30,6 +30,12 @@ _LAG_MIN = const(4)  # 0.31 s at 13 Hz
 _LAG_MAX = const(16)  # 1.23 s
 _HISTORY = const(16)
 _TICKS = const(8)  # 2 s of ticks
+# Sums since the start, of which two make those between: rows of five, one for each of the last 12 ticks.
+_ROW = const(5)
+_RING = const(12 * 5)
+_FOUR = const(4 * 5)
+_SQ_MASK = const(0x1FFFFFFF)  # squares are summed modulo 2^29; 2 s of the hardest shaking are 2^27
+_FAR = const(1 << 28)  # the other sums begin anew beyond it, after 5 h at 1 g or more
 
 # The score, Q8 of log2 units, fitted by logistic regression on one half of the people (docs/algorithm.md, "Walking
 # gate").
@@ -56,7 +62,7 @@ _GAP_MIN = const(6)  # 0.23 s: 260 steps a minute
 _GAP_MAX = const(31)  # 1.19 s: 50 steps a minute; after longer pauses a walk begins anew
 _PENDING = const(8)  # the gate opens within six steps
 _INTERVALS = const(8)
-_DOUBT_TICKS = const(120)  # 30 s
+_DOUBT_S = const(30)
 _AGE_MAX = const(4096)
 
 
@@ -68,11 +74,9 @@ class Gait:
     """
 
     def __init__(self):
-        self._q = array("i", [0] * _TICKS)
-        self._mx = array("i", [0] * _TICKS)
-        self._my = array("i", [0] * _TICKS)
-        self._mz = array("i", [0] * _TICKS)
-        # Gravity at the end of each of the last 8 ticks, Q10.
+        # What `motion` had summed at the end of each of the last ticks: squares, x, y, z, groups.
+        self._ring = array("i", [0] * _RING)
+        # Gravity at the end of each of the last 8 ticks in which nobody walked, Q10.
         self._gx = array("h", [0] * _TICKS)
         self._gy = array("h", [0] * _TICKS)
         self._gz = array("h", [0] * _TICKS)
@@ -80,9 +84,10 @@ class Gait:
         self._corr = array("i", [0] * (_LAG_MAX + 1))
         # Rises of the steps that wait for the gate; the last intervals between steps (1/26 s), and room to sort them.
         self._pending = array("i", [0] * _PENDING)
-        self._gaps = array("i", [0] * _INTERVALS)
-        self._sorted = array("i", [0] * _INTERVALS)
-        # Mean linear acceleration of the last tick, 1/1024 g.
+        self._gaps = array("b", [0] * _INTERVALS)
+        self._sorted = array("b", [0] * _INTERVALS)
+        # Of the last whole second: variance of linear acceleration, (1/256 g)^2, and its mean, 1/1024 g.
+        self.var1 = 0
         self.mean_x = 0
         self.mean_y = 0
         self.mean_z = 0
@@ -95,19 +100,15 @@ class Gait:
 
     def restart(self):
         """Forget motion (after a gap); the count of steps stays."""
-        for i in range(_TICKS):
-            self._q[i] = 0
-            self._mx[i] = 0
-            self._my[i] = 0
-            self._mz[i] = 0
-        # Sums of `_q`, `_mx`, `_my`, `_mz` over the last four ticks, and over all eight.
-        self._q4 = self._x4 = self._y4 = self._z4 = 0
-        self._q8 = self._x8 = self._y8 = self._z8 = 0
+        for i in range(_RING):
+            self._ring[i] = 0
         self._doubt = 0
         self._mean = 0
         self._h_at = 0
         self._at = 0
+        self._g_at = -1  # where the next tick's gravity goes; -1: what was before is not known, or no longer
         self._n_ticks = 0
+        self._steady = 0  # somebody walks, and nothing speaks against it
         self._sq = 0
         self._sx = 0
         self._sy = 0
@@ -121,9 +122,6 @@ class Gait:
         self.still = 1
         self.cadence_spm = 0
         self.score = 0
-        self.var1 = 0
-        self.var2 = 0
-        self.span2 = 0
         self._f1 = 0
         self._low = 0
         self._up = 0
@@ -135,6 +133,10 @@ class Gait:
         self._hysteresis = _FLOOR
         self._n_pending = 0
         self._n_gaps = 0
+        self._gaps_sum = 0
+        self._even = 0  # intervals in a row that are much alike
+        for i in range(_INTERVALS):
+            self._gaps[i] = 0
         self._lag = 0
 
     def bridge(self):
@@ -155,23 +157,26 @@ class Gait:
             # The second bump of a slow walker's footfall, or a smaller step? The autocorrelation tells.
             if not self._doubt:
                 self._begin_autocorrelation()
-            self._doubt = _DOUBT_TICKS
+            self._doubt = _DOUBT_S
             if gap << 2 < self._lag * 3:
                 return
         if gap > _GAP_MAX:
-            self._n_gaps = 0
+            self._n_gaps = self._even = 0
             if not self.walking:
                 self._n_pending = 0
         else:
-            self._gaps[self._n_gaps % _INTERVALS] = gap
-            self._n_gaps += 1
-            if self._n_gaps == 2 * _INTERVALS:
-                self._n_gaps = _INTERVALS
+            k = self._n_gaps
+            total = self._gaps_sum + gap - self._gaps[k % _INTERVALS]
+            self._gaps_sum = total
+            self._gaps[k % _INTERVALS] = gap
+            k += 1
+            self._n_gaps = k if k < 2 * _INTERVALS else _INTERVALS
+            # Within a ninth of the mean, one after the other: then none is a quarter from their median.
+            self._even = self._even + 1 if -total <= 9 * (gap * _INTERVALS - total) <= total else 0
         self._age -= gap
         if self.walking:
             amp += (rise - amp) >> 3
             self.steps += 1
-            self._pace()
         else:
             # Outside a walk the usual amplitude only rises: shuffling after a walk does not pass for walking.
             if amp == 0:
@@ -213,13 +218,19 @@ class Gait:
     def _pace(self):
         """Cadence: the mean of those of the last 8 intervals that lie within a quarter of their median."""
         n = self._n_gaps
+        gaps = self._gaps
+        if self._even >= _INTERVALS:
+            # All of them do.
+            total = self._gaps_sum
+            self.cadence_spm = (1560 * _INTERVALS + (total >> 1)) // total
+            return
         if n > _INTERVALS:
             n = _INTERVALS
         if n < 3:
             return
         ordered = self._sorted
         for i in range(n):
-            gap = self._gaps[i]
+            gap = gaps[i]
             j = i
             while j > 0 and ordered[j - 1] > gap:
                 ordered[j] = ordered[j - 1]
@@ -238,19 +249,27 @@ class Gait:
         # 60 s x 26 Hz, rounded.
         self.cadence_spm = (1560 * count + (total >> 1)) // total
 
-    def _forget_old_steps(self):
-        """Once a tick: the usual amplitude fades in 8 s, the cadence when no step came for two long intervals."""
+    def _each_second(self):
+        """What need not be known sooner: the usual amplitude fades in 8 s, the cadence when no step came for two long
+        intervals."""
         amp = self._amp
-        amp -= amp >> 5
+        amp -= amp >> 3
         self._amp = amp
         amp = amp * _HYSTERESIS >> 4
         self._hysteresis = amp if amp > _FLOOR else _FLOOR
+        if self._doubt:
+            self._doubt -= 1
+            self._find_period()
         if self._age > 2 * _GAP_MAX:
             self.cadence_spm = 0
-            self._n_gaps = 0
+            self._n_gaps = self._even = 0
             if self._age > _AGE_MAX:
                 self._age = _AGE_MAX
                 self._ext_age = _AGE_MAX
+        elif self.walking:
+            self._pace()
+        if not (-_FAR < self._sx < _FAR and -_FAR < self._sy < _FAR and -_FAR < self._sz < _FAR):
+            self.bridge()
 
     def _commit(self):
         """The gate has opened: count those of the waiting steps that are of this walk's own size."""
@@ -262,117 +281,105 @@ class Gait:
             if self._pending[i] >= own:
                 self.steps += 1
         self._n_pending = 0
-        self._pace()
 
-    def _variance(self, q, x, y, z, ticks):
-        """Variance of linear acceleration, (1/256 g)^2, all axes, of `ticks` ticks: from the sums of their mean squares
-        and of their means, in 1/1024 g."""
-        x //= ticks
-        y //= ticks
-        z //= ticks
-        v = (q // ticks - x * x - y * y - z * z) >> 4
+    def _variance(self, ticks):
+        """Variance of linear acceleration over the last ticks, (1/256 g)^2, all axes."""
+        ring = self._ring
+        at = self._at
+        old = (at - ticks * _ROW) % _RING
+        n = ring[at + 4] - ring[old + 4]
+        x = (ring[at + 1] - ring[old + 1]) // n
+        y = (ring[at + 2] - ring[old + 2]) // n
+        z = (ring[at + 3] - ring[old + 3]) // n
+        v = ((ring[at] - ring[old] & _SQ_MASK) // n - x * x - y * y - z * z) >> 4
         return v if v > 0 else 0
 
-    def _stopped(self):
-        """Has there been no motion for the last half second?"""
-        i = (self._at - 1) % _TICKS
-        j = (self._at - 2) % _TICKS
-        q = self._q
-        x = self._mx
-        y = self._my
-        z = self._mz
-        return self._variance(q[i] + q[j], x[i] + x[j], y[i] + y[j], z[i] + z[j], 2) < _DEAD_VAR
-
     def tick(self, tilt):
-        """Close a tick: judge whether somebody walks."""
-        n = self._n
-        if not n:
-            return
+        """Close a tick: `events.WALKS`, `JOGS`, `STILL` as they are then."""
+        ring = self._ring
         at = self._at
-        # Four ticks ago: it leaves the sums of four as this one enters. The one that this one replaces was eight ago.
-        old = (at + 4) % _TICKS
-        new = self._sq // n
-        ring = self._q
-        self._q4 += new - ring[old]
-        self._q8 += new - ring[at]
-        ring[at] = new
-        new = self._sx // n
-        self.mean_x = new
-        ring = self._mx
-        self._x4 += new - ring[old]
-        self._x8 += new - ring[at]
-        ring[at] = new
-        new = self._sy // n
-        self.mean_y = new
-        ring = self._my
-        self._y4 += new - ring[old]
-        self._y8 += new - ring[at]
-        ring[at] = new
-        new = self._sz // n
-        self.mean_z = new
-        ring = self._mz
-        self._z4 += new - ring[old]
-        self._z8 += new - ring[at]
-        ring[at] = new
-        have = self._n_ticks
-        if have:
-            self._gx[at] = tilt.gx >> 10
-            self._gy[at] = tilt.gy >> 10
-            self._gz[at] = tilt.gz >> 10
-        else:
-            # What was before is not known, or no longer.
-            for old in range(_TICKS):
-                self._gx[old] = tilt.gx >> 10
-                self._gy[old] = tilt.gy >> 10
-                self._gz[old] = tilt.gz >> 10
-        self._at = (at + 1) % _TICKS
-        self._sq = self._sx = self._sy = self._sz = self._n = 0
-        if have < _TICKS:
-            have += 1
-            self._n_ticks = have
-            if have < 4:
-                return
-        self.var1 = self._variance(self._q4, self._x4, self._y4, self._z4, 4)
-        if self._doubt:
-            self._doubt -= 1
-            self._find_period()
-        self._judge()
+        n = self._n
+        if n == ring[at + 4]:
+            # The motor shook all of it.
+            return self.walking | self.jogging << 1 | self.still << 2
+        at = (at + _ROW) % _RING
+        self._at = at
+        old = (at - _FOUR) % _RING
+        ring[at + 4] = n
+        n -= ring[old + 4]
+        # As `_variance`, which costs a call.
+        k = self._sx
+        ring[at + 1] = k
+        x = (k - ring[old + 1]) // n
+        k = self._sy
+        ring[at + 2] = k
+        y = (k - ring[old + 2]) // n
+        k = self._sz
+        ring[at + 3] = k
+        z = (k - ring[old + 3]) // n
+        k = self._sq
+        ring[at] = k
+        var1 = (k - ring[old] & _SQ_MASK) // n - x * x - y * y - z * z >> 4
+        if not at % _FOUR:
+            self.var1 = var1
+            self.mean_x = x
+            self.mean_y = y
+            self.mean_z = z
+            self._each_second()
+        if _QUIET_VAR <= var1 <= _JOG_STAY_VAR and self._steady:
+            return 1
+        return self._judge(tilt, var1)
 
-    def _score(self):
+    def _score(self, var1):
         """How much like walking the last two seconds were, in 1/256."""
-        self.var2 = self._variance(self._q8, self._x8, self._y8, self._z8, self._n_ticks)
         reach = max(self._gx) - min(self._gx)
         span2 = reach * reach
         reach = max(self._gy) - min(self._gy)
         span2 += reach * reach
         reach = max(self._gz) - min(self._gz)
         span2 += reach * reach
-        self.span2 = span2
-        self.score = (
-            (_W_SD1 * log2_q8(self.var1) + _W_SD2 * log2_q8(self.var2) - _W_SPAN * log2_q8(span2)) >> 8
-        ) + _BIAS
-        return self.score
+        n = self._n_ticks
+        return ((_W_SD1 * log2_q8(var1) + _W_SD2 * log2_q8(self._variance(n)) - _W_SPAN * log2_q8(span2)) >> 8) + _BIAS
 
-    def _judge(self):
-        var1 = self.var1
+    def _judge(self, tilt, var1):
+        k = self._g_at
+        if k < 0 or not self.walking:
+            x = tilt.gx >> 10
+            y = tilt.gy >> 10
+            z = tilt.gz >> 10
+            if k < 0:
+                for i in range(_TICKS):
+                    self._gx[i] = x
+                    self._gy[i] = y
+                    self._gz[i] = z
+            else:
+                self._gx[k] = x
+                self._gy[k] = y
+                self._gz[k] = z
+            self._g_at = (k + 1) % _TICKS
+        if self._n_ticks < _TICKS:
+            self._n_ticks += 1
+            if self._n_ticks < 4:
+                return self.walking | self.jogging << 1 | self.still << 2
         quiet = var1 < _QUIET_VAR
         if quiet:
             self._quiet += 1
         else:
             self._quiet = 0
         self.still = 1 if quiet else 0
-        self._forget_old_steps()
         if self.walking:
-            if quiet and (self._quiet >= _QUIET_TICKS or self._stopped()):
+            if quiet and (self._quiet >= _QUIET_TICKS or self._variance(2) < _DEAD_VAR):
                 self.walking = 0
                 self.score = 0
                 self._gate = 0
                 self.cadence_spm = 0
+                self._g_at = -1
         elif quiet:
             self._gate = 0
             self.score = 0
         else:
-            score = self._score()
+            score = self._score(var1)
+            self.score = score
             gate = self._gate + (_CLIP if score > _CLIP else (-_CLIP if score < -_CLIP else score))
             if gate < 0:
                 gate = 0
@@ -394,3 +401,5 @@ class Gait:
             self.jogging = 1
         elif self._jog == 0:
             self.jogging = 0
+        self._steady = 1 if self.walking and not quiet and not self._jog else 0
+        return self.walking | self.jogging << 1 | self.still << 2

@@ -33,6 +33,7 @@ _KNOCK = const(1024)  # 1 g, in 1/1024 g
 _LAG_MIN = const(4)
 _LAG_MAX = const(16)
 _HISTORY = const(16)
+_SQ_MASK = const(0x1FFFFFFF)
 _SMOOTH = const(5)  # of 16, twice: -3 dB at 1.0 Hz, a quarter is left at 2.75 Hz
 
 
@@ -44,10 +45,9 @@ def take(tilt, gait, counts, at, n, use_accel):
     :param int use_accel: 0 while the motor shakes the sensor: the gyroscope alone carries g, and gait waits
     """
     phase = tilt._phase
-    tx = ty = tz = 0
     pull = use_accel
     if phase:
-        # What the last burst left. Its rates were counted then.
+        # What the last burst left.
         wx = tilt._wx
         wy = tilt._wy
         wz = tilt._wz
@@ -60,9 +60,6 @@ def take(tilt, gait, counts, at, n, use_accel):
         cx = tilt._cx
         cy = tilt._cy
         cz = tilt._cz
-        tx = -wx - ux
-        ty = -wy - uy
-        tz = -wz - uz
         if not tilt._felt:
             pull = 0
     shift = tilt._shift
@@ -72,9 +69,11 @@ def take(tilt, gait, counts, at, n, use_accel):
     gx = tilt.gx
     gy = tilt.gy
     gz = tilt.gz
-    sx = sy = sz = 0
-    n_groups = 0
-    n_felt = 0
+    sx = tilt.sum_x
+    sy = tilt.sum_y
+    sz = tilt.sum_z
+    n_groups = tilt.n
+    n_felt = -n_groups
     sq = gait._sq
     mx = gait._sx
     my = gait._sy
@@ -84,6 +83,9 @@ def take(tilt, gait, counts, at, n, use_accel):
     age = gait._age
     up = gait._up
     extreme = gait._ext
+    hysteresis = gait._hysteresis
+    doubt = gait._doubt
+    still = gait.still
     while n:
         if n > 3 and not phase:
             wx = counts[at] + counts[at + 6]
@@ -124,23 +126,24 @@ def take(tilt, gait, counts, at, n, use_accel):
             if phase < 4:
                 break
             phase = 0
-        tx += wx + ux
-        ty += wy + uy
-        tz += wz + uz
+        if still:
+            # The gyroscope's bias shows where nobody moves.
+            tilt.rate_x += wx + ux
+            tilt.rate_y += wy + uy
+            tilt.rate_z += wz + uz
         # The rotation of the first two, less the bias, 2^-16 rad: below 2^15.
         wx = (wx * _SUM_MUL - bx) >> 15
         wy = (wy * _SUM_MUL - by) >> 15
         wz = (wz * _SUM_MUL - bz) >> 15
-        # In the sensor's frame a fixed vector turns by -w: g' = g + g x w. First to the midpoint, half a step.
-        x = gx >> 8
+        # In the sensor's frame a fixed vector turns by -w: g' = g + g x w, an axis after the other, each from what the
+        # ones before it have become.
         y = gy >> 8
         z = gz >> 8
-        hx = (gx + ((y * wz - z * wy) >> 9)) >> 8
-        hy = (gy + ((z * wx - x * wz) >> 9)) >> 8
-        hz = (gz + ((x * wy - y * wx) >> 9)) >> 8
-        gx += (hy * wz - hz * wy) >> 8
-        gy += (hz * wx - hx * wz) >> 8
-        gz += (hx * wy - hy * wx) >> 8
+        gx += (y * wz - z * wy) >> 8
+        x = gx >> 8
+        gy += (z * wx - x * wz) >> 8
+        y = gy >> 8
+        gz += (x * wy - y * wx) >> 8
         # In the middle of the group: the pull toward its mean force.
         if pull:
             if shift < _K:
@@ -176,24 +179,24 @@ def take(tilt, gait, counts, at, n, use_accel):
         sy += gy
         sz += gz
         n_groups += 1
-        # The rotation of the other two.
-        wx = (ux * _SUM_MUL - bx) >> 15
-        wy = (uy * _SUM_MUL - by) >> 15
-        wz = (uz * _SUM_MUL - bz) >> 15
+        # The vertical part of two and two, 1/8192 g.
         x = gx >> 8
         y = gy >> 8
         z = gz >> 8
-        # The vertical part of two and two, 1/8192 g.
         v = ((ax * x + ay * y + az * z) >> 13) - 8192
         r = ((cx * x + cy * y + cz * z) >> 13) - 8192
-        hx = (gx + ((y * wz - z * wy) >> 9)) >> 8
-        hy = (gy + ((z * wx - x * wz) >> 9)) >> 8
-        hz = (gz + ((x * wy - y * wx) >> 9)) >> 8
-        gx += (hy * wz - hz * wy) >> 8
-        gy += (hz * wx - hx * wz) >> 8
-        gz += (hx * wy - hy * wx) >> 8
+        # The rotation of the other two, the axes in the other order: what is wrong to second order in one is undone.
+        wx = (ux * _SUM_MUL - bx) >> 15
+        wy = (uy * _SUM_MUL - by) >> 15
+        wz = (uz * _SUM_MUL - bz) >> 15
+        gz += (x * wy - y * wx) >> 8
+        z = gz >> 8
+        gy += (z * wx - x * wz) >> 8
+        y = gy >> 8
+        gx += (y * wz - z * wy) >> 8
         if not pull:
             pull = use_accel
+            n_felt -= 1
             continue
         pull = use_accel
 
@@ -216,35 +219,48 @@ def take(tilt, gait, counts, at, n, use_accel):
             mx += x
             my += y
             mz += z
-        n_felt += 1
 
-        # ---- steps (26 Hz, 1/8192 g): two poles, then peaks that stand out of the trough before them ----
-        k = v
-        for _ in range(2):
-            f1 += (k - f1) * _SMOOTH >> 4
-            low += (f1 - low) * _SMOOTH >> 4
-            age += 1
-            k = r
-            if up:
-                if low > extreme:
-                    extreme = low
-                    gait._ext_age = age
-                elif low < extreme - gait._hysteresis:
+        # ---- steps (26 Hz, 1/8192 g): two poles twice, then peaks that stand out of the trough before them ----
+        f1 += (v - f1) * _SMOOTH >> 4
+        low += (f1 - low) * _SMOOTH >> 4
+        k = low
+        f1 += (r - f1) * _SMOOTH >> 4
+        low += (f1 - low) * _SMOOTH >> 4
+        age += 2
+        if up:
+            if k > extreme:
+                extreme = k
+                gait._ext_age = age - 1
+            if low > extreme:
+                extreme = low
+                gait._ext_age = age
+            else:
+                if low < k:
+                    k = low
+                if k < extreme - hysteresis:
                     up = 0
                     gait._age = age
                     gait.candidate(extreme - gait._trough)
                     age = gait._age
-                    extreme = low
-            elif low < extreme:
+                    hysteresis = gait._hysteresis
+                    doubt = gait._doubt
+                    extreme = k
+        else:
+            if k < extreme:
+                extreme = k
+            if low < extreme:
                 extreme = low
-            elif low > extreme + gait._hysteresis:
-                up = 1
-                gait._trough = extreme
-                extreme = low
-                gait._ext_age = age
+            else:
+                if low > k:
+                    k = low
+                if k > extreme + hysteresis:
+                    up = 1
+                    gait._trough = extreme
+                    extreme = k
+                    gait._ext_age = age if k == low else age - 1
 
         # ---- autocorrelation of the vertical part, 1/1024 g, less its running mean of 1.2 s: only in doubt ----
-        if gait._doubt:
+        if doubt:
             v = (v + r) >> 4
             k = gait._mean
             k += ((v << 4) - k) >> 4
@@ -282,19 +298,14 @@ def take(tilt, gait, counts, at, n, use_accel):
         tilt._cy = cy
         tilt._cz = cz
         tilt._felt = pull
-        tx += wx + ux
-        ty += wy + uy
-        tz += wz + uz
-    tilt.rate_x += tx
-    tilt.rate_y += ty
-    tilt.rate_z += tz
-    tilt.sum_x += sx
-    tilt.sum_y += sy
-    tilt.sum_z += sz
-    tilt.n += n_groups
+    tilt.sum_x = sx
+    tilt.sum_y = sy
+    tilt.sum_z = sz
+    tilt.n = n_groups
+    n_felt += n_groups
     if n_felt:
         gait._n += n_felt
-        gait._sq = sq
+        gait._sq = sq & _SQ_MASK
         gait._sx = mx
         gait._sy = my
         gait._sz = mz

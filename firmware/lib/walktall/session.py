@@ -282,19 +282,20 @@ class Session:
         if second_class <= events.CLASS_NONE or second_class > events.CLASS_OFF_BODY:
             second_class = events.CLASS_UNSURE  # told without a class that exists: never good
         off_body = second_class == events.CLASS_OFF_BODY
-        if off_body and not self._off_body:
-            self._give_to_table()
-        self._off_body = off_body
+        if off_body != self._off_body:
+            if off_body:
+                self._give_to_table()
+            self._off_body = off_body
         fields[_S_WEAR_S] += 1
         fields[_S_CLASS_BASE + second_class] += 1
 
         seen = state[_STEPS_SEEN]
-        if seen >= 0:
-            # A total that shrank was begun again.
-            fields[_S_STEPS] += steps_total - seen if steps_total >= seen else steps_total
-            if fields[_S_STEPS] > _STEPS_MAX:
-                fields[_S_STEPS] = _STEPS_MAX
-        state[_STEPS_SEEN] = steps_total
+        if seen != steps_total:
+            if seen >= 0:
+                # A total that shrank was begun again.
+                seen = fields[_S_STEPS] + (steps_total - seen if steps_total >= seen else steps_total)
+                fields[_S_STEPS] = seen if seen < _STEPS_MAX else _STEPS_MAX
+            state[_STEPS_SEEN] = steps_total
 
         if state[_PENDING_S]:
             state[_PENDING_S] -= 1
@@ -304,15 +305,17 @@ class Session:
         good = second_class == events.CLASS_GOOD
         judged = second_class <= events.CLASS_SIDE
         walked = walking and second_class != events.CLASS_GAP
-        self._lately[self._lately_at] = second_class | _WALKED if walked else second_class
-        self._lately_at = (self._lately_at + 1) % _LATELY_S
+        at = self._lately_at
+        self._lately[at] = second_class | _WALKED if walked else second_class
+        self._lately_at = (at + 1) % _LATELY_S
         if self._lately_n < _LATELY_S:
             self._lately_n += 1
         # The longest good run is of good seconds alone: a fault ends it, a second left out neither adds nor ends.
         if good:
-            state[_GOOD_RUN_S] += 1
-            if state[_GOOD_RUN_S] > fields[_S_LONGEST_GOOD_S]:
-                fields[_S_LONGEST_GOOD_S] = state[_GOOD_RUN_S]
+            run_s = state[_GOOD_RUN_S] + 1
+            state[_GOOD_RUN_S] = run_s
+            if run_s > fields[_S_LONGEST_GOOD_S]:
+                fields[_S_LONGEST_GOOD_S] = run_s
         elif judged:
             if state[_GOOD_RUN_S] > state[_LONGEST_S]:
                 state[_LONGEST_S] = state[_GOOD_RUN_S]
@@ -335,12 +338,43 @@ class Session:
             state[_CADENCE_N] += 1
             if cadence_spm >= BRISK_SPM:
                 fields[_S_BRISK_S] += 1
-        if judged:
-            if self.silent:
-                fields[_S_SILENT_S] += 1
-                if second_class == events.CLASS_FORWARD:
-                    fields[_S_SILENT_FORWARD_S] += 1
-            self._judged_walk(good, pitch_cdeg, cadence_spm)
+        if not judged:
+            return
+        if self.silent:
+            fields[_S_SILENT_S] += 1
+            if second_class == events.CLASS_FORWARD:
+                fields[_S_SILENT_FORWARD_S] += 1
+        if pitch_cdeg > _PITCH_MAX_CDEG:
+            pitch_cdeg = _PITCH_MAX_CDEG
+        elif pitch_cdeg < -_PITCH_MAX_CDEG:
+            pitch_cdeg = -_PITCH_MAX_CDEG
+        state[_PITCH_SUM] += pitch_cdeg
+        state[_PITCH_N] += 1
+        if cadence_spm >= BRISK_SPM:
+            state[_BRISK_SUM] += pitch_cdeg
+            state[_BRISK_N] += 1
+        elif cadence_spm > 0:
+            state[_SLOW_SUM] += pitch_cdeg
+            state[_SLOW_N] += 1
+
+        bucket = state[_BUCKET]
+        if good:
+            state[_BUCKETS + bucket] += 1
+        state[_FILL_S] += 1
+        if state[_FILL_S] < state[_WIDTH_S]:
+            return
+        state[_FILL_S] = 0
+        bucket += 1
+        if bucket == _BUCKET_N:
+            # Full: fold neighbours together and go on with buckets twice as wide. Memory stays, detail halves.
+            bucket = _BUCKET_N >> 1
+            for index in range(bucket):
+                pair = _BUCKETS + 2 * index
+                state[_BUCKETS + index] = state[pair] + state[pair + 1]
+            for index in range(bucket, _BUCKET_N):
+                state[_BUCKETS + index] = 0
+            state[_WIDTH_S] *= 2
+        state[_BUCKET] = bucket
 
     def _give_to_table(self):
         """The clip turns out to have lain somewhere for the last minutes: what was judged then was nobody's posture.
@@ -376,40 +410,6 @@ class Session:
         state[_GOOD_RUN_S] = state[_GOOD_RUN_S] - good_s if state[_GOOD_RUN_S] > good_s else 0
         longest_s = max(state[_LONGEST_S], state[_GOOD_RUN_S])
         fields[_S_LONGEST_GOOD_S] = min(longest_s, fields[_S_GOOD_S], fields[_S_LONGEST_GOOD_S])
-
-    def _judged_walk(self, good, pitch_cdeg, cadence_spm):
-        state = self.state
-        if pitch_cdeg > _PITCH_MAX_CDEG:
-            pitch_cdeg = _PITCH_MAX_CDEG
-        elif pitch_cdeg < -_PITCH_MAX_CDEG:
-            pitch_cdeg = -_PITCH_MAX_CDEG
-        state[_PITCH_SUM] += pitch_cdeg
-        state[_PITCH_N] += 1
-        if cadence_spm >= BRISK_SPM:
-            state[_BRISK_SUM] += pitch_cdeg
-            state[_BRISK_N] += 1
-        elif cadence_spm > 0:
-            state[_SLOW_SUM] += pitch_cdeg
-            state[_SLOW_N] += 1
-
-        bucket = state[_BUCKET]
-        if good:
-            state[_BUCKETS + bucket] += 1
-        state[_FILL_S] += 1
-        if state[_FILL_S] < state[_WIDTH_S]:
-            return
-        state[_FILL_S] = 0
-        bucket += 1
-        if bucket == _BUCKET_N:
-            # Full: fold neighbours together and go on with buckets twice as wide. Memory stays, detail halves.
-            bucket = _BUCKET_N >> 1
-            for index in range(bucket):
-                pair = _BUCKETS + 2 * index
-                state[_BUCKETS + index] = state[pair] + state[pair + 1]
-            for index in range(bucket, _BUCKET_N):
-                state[_BUCKETS + index] = 0
-            state[_WIDTH_S] *= 2
-        state[_BUCKET] = bucket
 
     def event(self, code, fault, label, value):
         """Count one event of the chain.

@@ -3,13 +3,13 @@
 A complementary filter. Samples are taken by four, 13 times a second; in the middle of a group, between the rotations by
 its first and its last two rates, the estimate is pulled toward the group's mean force:
 
-    g <- g + g x w + ((g x w) x w) / 2      (rotation to second order, the midpoint rule, by the sum of two rates)
-    g <- g + (a - g) / 2^K                  (low pass of the specific force in the turning frame)
-    g <- g (3 - |g|^2) / 2                  (one Newton step of renormalisation)
-    g <- ...                                (rotation by the other two)
+    g <- g + g x w             (an axis after the other, each from what the ones before have become; w of two rates)
+    g <- g + (a - g) / 2^K     (low pass of the specific force in the turning frame)
+    g <- g (3 - |g|^2) / 2     (one Newton step of renormalisation)
+    g <- g + g x w             (by the other two, the axes in the other order)
 
-with w less the bias. The second-order term is what the first sketch lacked: a first-order step drags g away from the
-axis of turning by sin(2a) w^2 / 4 a step, 0.7 degrees when somebody turns at 40 deg/s. State in Q20 of 1 g; products
+with w less the bias. All axes at once would drag g away from the axis of turning by sin(2a) w^2 / 4 a step, 0.7 degrees
+when somebody turns at 40 deg/s; so it is right to second order once a group is through. State in Q20 of 1 g; products
 in Q12 x 2^-16 rad.
 
 What it does not do: normalise or gate the accelerometer a sample. Footfalls are not symmetric, and either adds a
@@ -63,7 +63,8 @@ class Tilt:
         self._cz = 0
         self._phase = 0
         self._felt = 0
-        # Of this tick so far: the sums of the angular rate (counts), and of g (Q20) in the middle of `n` groups.
+        # Of this second so far the sums of the angular rate (counts) while it is still; of this tick those of g (Q20)
+        # in the middle of `n` groups.
         self.rate_x = 0
         self.rate_y = 0
         self.rate_z = 0
@@ -120,12 +121,12 @@ class Tilt:
         return self._shift
 
     def drop_tick(self):
-        """A tick is over: its sums begin anew."""
+        """What was summed begins anew."""
         self.rate_x = self.rate_y = self.rate_z = 0
         self.sum_x = self.sum_y = self.sum_z = self.n = 0
 
     def drop_group(self):
-        """A gap: what is left of a group does not go on behind it, nor does the tick."""
+        """A gap: what is left of a group does not go on behind it, nor does the tick or the second."""
         self._phase = 0
         self.drop_tick()
 

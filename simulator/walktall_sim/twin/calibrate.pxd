@@ -3,6 +3,7 @@
 cimport cython
 
 from walktall_sim.twin.fixmath cimport isqrt
+from walktall_sim.twin.gait cimport Gait
 from walktall_sim.twin.tilt cimport Tilt
 
 
@@ -31,8 +32,6 @@ cdef class Bow:
 
 @cython.final
 cdef class BiasTracker:
-    cdef public int _n, _x, _y, _z, _fx, _fy, _fz, _ix, _iy, _iz, updates
+    cdef public int _n, _x, _y, _z, _fx, _fy, _fz, _ix, _iy, _iz, _still, updates
 
-    cpdef void in_motion(self, Tilt tilt, int ex, int ey, int ez) except *
-    cpdef int second(self, Tilt tilt) except -1
-    cpdef void step(self, Tilt tilt, int var1) except *
+    cpdef void second(self, Tilt tilt, Gait gait, int jogs) except *

@@ -25,16 +25,15 @@ cdef inline int min(short[::1] values) except? -1:
     return found
 
 
-
 @cython.final
 cdef class Gait:
-    cdef public int[::1] _q, _mx, _my, _mz, _corr, _pending, _gaps, _sorted
+    cdef public int[::1] _ring, _corr, _pending
     cdef public short[::1] _gx, _gy, _gz, _history
     cdef public int mean_x, mean_y, mean_z, steps, cadence_spm, walking, jogging, still
-    cdef public int score, var1, var2, span2
-    cdef public int _at, _n_ticks, _sq, _sx, _sy, _sz, _n, _doubt, _mean, _h_at, _gate, _quiet, _jog
+    cdef public signed char[::1] _gaps, _sorted
+    cdef public int score, var1, _even, _gaps_sum
+    cdef public int _at, _g_at, _steady, _n_ticks, _sq, _sx, _sy, _sz, _n, _doubt, _mean, _h_at, _gate, _quiet, _jog
     cdef public int _f1, _low, _up, _ext, _ext_age, _trough, _age, _amp, _hysteresis, _n_pending, _n_gaps, _lag
-    cdef public int _q4, _q8, _x4, _x8, _y4, _y8, _z4, _z8
 
     cpdef void restart(self) except *
     cpdef void bridge(self) except *
@@ -42,10 +41,9 @@ cdef class Gait:
     cpdef int _begin_autocorrelation(self) except -1
     cpdef int _find_period(self) except -1
     cpdef void _pace(self) except *
-    cpdef int _forget_old_steps(self) except -1
+    cpdef int _each_second(self) except -1
     cpdef void _commit(self) except *
-    cpdef int _variance(self, int q, int x, int y, int z, int ticks) except? -1
-    cpdef bint _stopped(self) except -1
-    cpdef void tick(self, Tilt tilt) except *
-    cpdef int _score(self) except? -1
-    cpdef int _judge(self) except -1
+    cpdef int _variance(self, int ticks) except? -1
+    cpdef int tick(self, Tilt tilt) except -1
+    cpdef int _score(self, int var1) except? -1
+    cpdef int _judge(self, Tilt tilt, int var1) except -1

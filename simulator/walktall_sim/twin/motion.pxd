@@ -11,10 +11,10 @@ from walktall_sim.twin.tilt cimport Tilt
     gx=cython.int, gy=cython.int, gz=cython.int, bx=cython.int, by=cython.int, bz=cython.int,
     wx=cython.int, wy=cython.int, wz=cython.int, ux=cython.int, uy=cython.int, uz=cython.int,
     ax=cython.int, ay=cython.int, az=cython.int, cx=cython.int, cy=cython.int, cz=cython.int,
-    tx=cython.int, ty=cython.int, tz=cython.int, sx=cython.int, sy=cython.int, sz=cython.int,
-    ex=cython.int, ey=cython.int, ez=cython.int, hx=cython.int, hy=cython.int, hz=cython.int,
+    still=cython.int, sx=cython.int, sy=cython.int, sz=cython.int,
+    ex=cython.int, ey=cython.int, ez=cython.int, hysteresis=cython.int,
     x=cython.int, y=cython.int, z=cython.int, k=cython.int, r=cython.int, v=cython.int,
     sq=cython.int, mx=cython.int, my=cython.int, mz=cython.int, f1=cython.int, low=cython.int,
-    newest=cython.int, lag=cython.int,
+    newest=cython.int, doubt=cython.int, lag=cython.int,
 )
 cpdef void take(Tilt tilt, Gait gait, const short[::1] counts, int at, int n, int use_accel) except *

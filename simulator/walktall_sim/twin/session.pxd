@@ -22,7 +22,6 @@ cdef class Session:
         self, int second_class, int pitch_cdeg, int roll_cdeg, int cadence_spm, int walking, int steps_total
     ) except *
     cpdef void _give_to_table(self) except *
-    cpdef void _judged_walk(self, int good, int pitch_cdeg, int cadence_spm) except *
     cpdef void event(self, int code, int fault, int label, int value) except *
     cpdef void _close_fault(self, int fault, int label) except *
     cpdef void note_calibration(self, int quality, int walk_offset_cdeg) except *

@@ -166,6 +166,7 @@ def motion():
     tilt = Tilt()
     tilt.seed(0, 8197, 0)
     gait = Gait()
+    gait.still = 0
     begin = now_us()
     for k in range(N_BURSTS):
         take(tilt, gait, counts, 6 * BURST * k, BURST, 1)
@@ -194,9 +195,10 @@ def samples_alone():
     tilt = chain.tilt
     gait = chain.gait
 
+    gait.still = 0
+
     def forget():
         tilt.drop_tick()
-        gait._sq = gait._sx = gait._sy = gait._sz = gait._n = 0
         return 0
 
     chain._tick = forget

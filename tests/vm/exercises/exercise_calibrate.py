@@ -68,9 +68,10 @@ for name in ("walk", "extreme"):
         take(tilt, gait, counts, 6 * i, 1, 1)
         if i % 13 == 12:
             gait.tick(tilt)
-            rest.step(tilt, gait.var1)
-            if gait.walking:
-                rest.in_motion(tilt, chance.below(601) - 300, chance.below(401) - 200, chance.below(101))
+        if i % 52 == 51:
+            gait.mean_x += chance.below(601) - 300
+            gait.mean_y += chance.below(401) - 200
+            rest.second(tilt, gait, i // 52 % 5 == 0)
             tilt.drop_tick()
             digest.add(tilt.bias_x)
             digest.add(tilt.bias_y)

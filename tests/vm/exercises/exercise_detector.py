@@ -43,6 +43,7 @@ def run(name, changes, up):
             gait.tick(tilt)
             if name == "extreme" and chance.below(9) == 0:
                 detector.snoozed = chance.below(20)
+                detector.plain = 0
             detector.look(tilt)
             tilt.drop_tick()
             state = gait.walking | gait.jogging << 1 | gait.still << 2

@@ -49,6 +49,10 @@ REASONS = {
         "`umafall_chest` s03 s04 s05 s08 s09, whose own pitch jumps by 6 to 15° within a second or two: the "
         "best ramp is one of those jumps"
     ),
+    "twin walking": (
+        "`umafall_chest` s05 (20 Hz, straightened to 52) alone has 0.15°: two turns of two samples, an axis after the "
+        "other, leave the difference of their squares, a tenth of what the angle is right to"
+    ),
     "false": "see the table of what buzzed",
     "acts": "see the table of what buzzed",
 }

@@ -623,7 +623,7 @@ def test_ticks_that_wrap_at_the_worst_moment_change_nothing(moment: str, seed: i
 OURS: tuple[tuple[str, str, str], ...] = (
     ("buttons", "device._buttons", "step"),
     ("buzz", "device._buzz", "step"),
-    ("calibrate", "device.chain.bias", "step"),
+    ("calibrate", "device.chain.bias", "second"),
     ("chain", "device.chain", "burst"),
     ("coach", "device.chain.coach", "tick"),
     ("detector", "device.chain.detector", "step"),
@@ -645,7 +645,7 @@ OURS: tuple[tuple[str, str, str], ...] = (
     ("session", "device.session", "second"),
     ("supply", "device._supply", "receive"),
     ("ticks", "walktall.device", "ticks_diff"),
-    ("tilt", "device.chain.tilt", "drop_tick"),
+    ("tilt", "device.chain.tilt", "_shift"),
     ("frames", "device.link._decoder", "feed"),
 )
 #: What comes with a computer alone, and what it asks there.
@@ -712,7 +712,8 @@ def break_into(clip: Clip, broken: Broken, where: str, name: str, patch: pytest.
             owner = getattr(owner, part)
     honest = getattr(owner, name)
     if not callable(honest):
-        told = property(lambda self: (broken.gate(), honest)[1])
+        held = [honest]
+        told = property(lambda self: (broken.gate(), held[0])[1], lambda self, value: held.__setitem__(0, value))
         # A property goes before what lies in the instance.
         patch.setattr(owner, "__class__", type("Broken" + type(owner).__name__, (type(owner),), {name: told}))
         return

@@ -429,7 +429,7 @@ class _Judge:
             chain.detector.slipped = 0
         elif code == e.FRAME:
             chain.detector.calibrated = mark.value
-            chain.detector.slipped = 0
+            chain.detector.slipped = chain.detector.plain = 0
         elif code == e.SETTINGS and settings is not None:
             self.take_settings(settings)
 

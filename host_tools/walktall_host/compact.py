@@ -577,10 +577,21 @@ def short_names(
         for name in space & ours:
             beside[name] |= space
     names: dict[str, str] = {}
+    looked_up = set().union(*(_seen_from_outside(tree) for tree in trees.values()))
+    used: Counter[str] = Counter()
     # The most crowded first: few short names suffice then.
     for name in sorted(ours, key=lambda name: (-len(beside[name]), name)):
         taken = {names.get(other, "" if other in ours else other) for other in beside[name]}
-        names[name] = next(short for short in _shorts() if short not in taken)
+        free = [short for short in _FREE if short not in taken]
+        if not free:
+            short = next(short for short in _more() if short not in taken)
+        elif name in looked_up:
+            # The interpreter remembers where it found a name last: what is looked up shares its name with few.
+            short = min(free, key=lambda short: used[short])
+            used[short] += 1
+        else:
+            short = free[0]
+        names[name] = short
     return names
 
 
@@ -657,10 +668,11 @@ _RESIDENT = (
 )
 
 
-def _shorts() -> Iterator[str]:
-    """Short names, the cheapest first."""
-    yield from string.ascii_uppercase
-    yield from _RESIDENT
+_FREE = (*string.ascii_uppercase, *_RESIDENT)
+
+
+def _more() -> Iterator[str]:
+    """More short names, where those that cost next to nothing do not suffice."""
     for first in string.ascii_uppercase:
         for second in string.ascii_lowercase:
             if not keyword.iskeyword(first + second):

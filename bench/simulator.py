@@ -277,14 +277,15 @@ def sweep(seconds: float, folder: Path) -> tuple[float, float, float]:
             varied += ["--vary", f"{setting}={','.join(str(first + k) for k in range(n))}"]
         return command("sweep", "made", *varied, "--jobs", str(jobs), "--out", out).wall_s
 
-    one, four = took(1, 1), took(4, 1)
-    each = max((four - one) / 3.0, 1e-3)
+    # Enough of them that the start, which varies by more than a few take, does not drown what one takes.
+    one, some = took(1, 1), took(40, 1)
+    each = max((some - one) / 39.0, 1e-3)
     wanted = max(4, math.ceil(1.1 * (seconds - one) / each) + 1)
     alone, both = took(wanted, 1), took(wanted, 2)
-    some = max(wanted // 4, 4)
-    by_itself = took(some, 1)
+    quarter = max(wanted // 4, 4)
+    by_itself = took(quarter, 1)
     with ThreadPoolExecutor(2) as pool:
-        beside = max(pool.map(lambda name: took(some, 1, name), ("left", "right")))
+        beside = max(pool.map(lambda name: took(quarter, 1, name), ("left", "right")))
     return alone, both, 2.0 * by_itself / beside
 
 

@@ -45,13 +45,13 @@ def test_heap_and_memory_hold_their_bounds(costs: device.Costs) -> None:
     assert {"device", "driver", "device made", "code.py", *device.NOT_IMPORTS} <= set(held.kept)
     # Whoever has the least memory, of whom it was told, has room for a walk and for a computer.
     assert held.worn < held.starting[0] < device.FREE_AT_LEAST
-    assert held.worn < held.visited < device.FREE_AT_LEAST
+    assert held.worn < held.visited < min(device.FREE_AT_LEAST, held.worn + 20 * 1024)
     assert held.arriving[0] < device.FREE_ON_A_BOARD
     assert held.worn < costs.plain.worn - 25 * 1024
     assert held.imported < costs.plain.imported - 35 * 1024
     assert held.names[1] < costs.plain.names[1] // 2
     # When it has gone what it took is free again, but for its names, and a larger table of names that they may bring.
-    assert -held.kept["visit gone"] > 12 * 1024
+    assert -held.kept["visit gone"] > 14 * 1024
     assert sum(held.kept.values()) < held.worn + 20 * 1024
     # As CircuitPython has it: this machine's figures are then a board's.
     assert 12 * 1024 < -held.kept["driver gone"] < 16 * 1024

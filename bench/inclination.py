@@ -127,7 +127,7 @@ def gravity_of(chain: Any, counts: Counts) -> Floats:
             chain.buzz_request = 0
             while ring.take():
                 pass
-        out[i] = tilt.gx, tilt.gy, tilt.gz
+        out[i] = tilt.g
     return out
 
 
@@ -135,12 +135,12 @@ def tilt_up(counts: Counts, bias_counts: Floats) -> Floats:
     """The integer filter alone, without the tracking of bias: gravity (n, 3)."""
     tilt: Any = firmware_tilt.Tilt()
     gait = Gait()
-    tilt.bias_x, tilt.bias_y, tilt.bias_z = (round(4 * float(b)) for b in bias_counts)
+    tilt.bias[:] = [round(4 * float(b)) for b in bias_counts]
     out = np.empty((len(counts), 3))
     tilt.seed(*counts[0, :3].tolist())
     for i, row in enumerate(counts.tolist()):
         take(tilt, gait, array("h", row[3:] + row[:3]), 0, 1, 1)
-        out[i] = tilt.gx, tilt.gy, tilt.gz
+        out[i] = tilt.g
     return out
 
 

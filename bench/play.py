@@ -72,7 +72,7 @@ class Trace:
         self.rows.append(
             (
                 chain.n_samples, d.pitch_cdeg, d.roll_cdeg, d.forward.timer, d.second_class, g.walking, g.steps,
-                g.cadence_spm, d.walk_offset_cdeg, d.forward.active, g.jogging, t.gx, t.gy, t.gz,
+                g.cadence_spm, d.walk_offset_cdeg, d.forward.active, g.jogging, *t.g,
             )
         )  # fmt: skip
 

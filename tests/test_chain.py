@@ -331,7 +331,7 @@ def test_calibration_takes_a_still_person_and_their_bias() -> None:
     tilt = wearer.chain.tilt
     # Quarter counts; in the second since it was set, what is followed in motion may have moved it by one.
     assert all(
-        abs(b - wanted) <= 1 for b, wanted in zip((tilt.bias_x, tilt.bias_y, tilt.bias_z), (120, -48, 20), strict=True)
+        abs(b - wanted) <= 1 for b, wanted in zip(tilt.bias, (120, -48, 20), strict=True)
     )
     wearer.t = 0.0
     for _ in range(2 * HZ):
@@ -412,9 +412,8 @@ def test_a_ticks_angles_are_those_of_floats_rounded_to_a_step(n: int, chance: ra
             g = [u / 16384 + size * x for u, x in zip(detector.up, g, strict=True)]
         tilt = Tilt()
         g = [x / math.hypot(*g) for x in g]
-        tilt.n = n
-        tilt.sum_x, tilt.sum_y, tilt.sum_z = (round(n * (1 << 20) * x) for x in g)
-        tilt.gx, tilt.gy, tilt.gz = (round((1 << 20) * x) for x in g)
+        tilt.sums[:] = [round(n * (1 << 20) * x) for x in g] + [n]
+        tilt.g[:] = [round((1 << 20) * x) for x in g]
         above, ahead, left = (sum(x * y for x, y in zip(g, axis, strict=True)) for axis in frame_of(detector))
         level = math.hypot(above, ahead)
         if level < 0.3:
@@ -437,12 +436,12 @@ def test_bias_is_followed_at_rest_and_in_motion() -> None:
     tilt = wearer.chain.tilt
     for _ in range(60 * HZ):
         wearer.chain.sample(0, G, 0, 57, 0, 0)  # 1 deg/s about the side axis
-    assert tilt.bias_x == pytest.approx(4 * 57, abs=8)
+    assert tilt.bias[0] == pytest.approx(4 * 57, abs=8)
     walking = Wearer()
     for k in range(240 * HZ):
         ax, ay, az, wx, wy, wz = counts(k / HZ, still)
         walking.chain.sample(ax, ay, az, wx + 57, wy, wz)
-    assert walking.chain.tilt.bias_x == pytest.approx(4 * 57, abs=60)
+    assert walking.chain.tilt.bias[0] == pytest.approx(4 * 57, abs=60)
 
 
 def test_every_second_is_exactly_one_class() -> None:

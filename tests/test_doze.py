@@ -271,11 +271,11 @@ def test_what_was_known_comes_back_from_a_doze() -> None:
     clip.device.chain.snooze(2)
     clip.run_until(40)
     tilt = clip.device.chain.tilt
-    bias = (tilt.bias_x, tilt.bias_y, tilt.bias_z)
+    bias = list(tilt.bias)
     clip.run_until(100)
     assert clip.device._dozing
     assert abs(clip.device.chain.detector.snoozed - 50 * events.TICKS_PER_S) <= 8
-    assert (tilt.bias_x, tilt.bias_y, tilt.bias_z) == bias
+    assert tilt.bias == bias
     clip.device._rouse()
     clip.run_for(1.2)
     assert not clip.device._dozing

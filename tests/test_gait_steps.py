@@ -41,7 +41,7 @@ class Walker:
         x = round(self._chance.gauss(0, noise_mg + abs(up_mg) / 8) * 8.192)
         z = round(self._chance.gauss(0, noise_mg + abs(up_mg) / 8) * 8.192)
         # As if it were known.
-        self._tilt.gx, self._tilt.gy, self._tilt.gz = 0, 1 << 20, 0
+        self._tilt.g[:] = [0, 1 << 20, 0]
         take(self._tilt, self.gait, array("h", (0, 0, 0, x, 8192 + y, z)), 0, 1, 1)
         self._n += 1
         if self._n % 13 == 0:

@@ -216,9 +216,7 @@ class BiasTracker:
     def second(self, tilt, gait, jogs):
         """Look at the second that `tilt` and `gait` have gathered. After 3 s of rest the bias moves a quarter of the
         way; else it follows what lags, one's starts and turns averaged out."""
-        x = tilt.rate_x
-        y = tilt.rate_y
-        z = tilt.rate_z
+        x, y, z = tilt.rate
         if not gait.still:
             self._n = self._still = 0
         elif (
@@ -248,9 +246,10 @@ class BiasTracker:
                 z = self._z * 4 // 156
                 self._n = 0
                 if -_BIAS_MAX < x < _BIAS_MAX and -_BIAS_MAX < y < _BIAS_MAX and -_BIAS_MAX < z < _BIAS_MAX:
-                    tilt.bias_x += (x - tilt.bias_x) >> 2
-                    tilt.bias_y += (y - tilt.bias_y) >> 2
-                    tilt.bias_z += (z - tilt.bias_z) >> 2
+                    bias = tilt.bias
+                    bias[0] += (x - bias[0]) >> 2
+                    bias[1] += (y - bias[1]) >> 2
+                    bias[2] += (z - bias[2]) >> 2
                     self.updates += 1
         ex = gait.mean_x
         ey = gait.mean_y
@@ -258,15 +257,17 @@ class BiasTracker:
         # A mean beyond 0.125 g (a bias of 2.9 deg/s) is a start, a jog or a bump.
         if jogs or not (-128 < ex < 128 and -128 < ey < 128 and -128 < ez < 128):
             return
-        x = tilt.gx >> 6
-        y = tilt.gy >> 6
-        z = tilt.gz >> 6
+        x, y, z = tilt.g
+        x >>= 6
+        y >>= 6
+        z >>= 6
+        bias = tilt.bias
         k = self._ix + ((y * ez - z * ey) >> 14) * _DRIFT_MUL
         self._ix = k & 1023
-        tilt.bias_x = _held(tilt.bias_x + (k >> 10))
+        bias[0] = _held(bias[0] + (k >> 10))
         k = self._iy + ((z * ex - x * ez) >> 14) * _DRIFT_MUL
         self._iy = k & 1023
-        tilt.bias_y = _held(tilt.bias_y + (k >> 10))
+        bias[1] = _held(bias[1] + (k >> 10))
         k = self._iz + ((x * ey - y * ex) >> 14) * _DRIFT_MUL
         self._iz = k & 1023
-        tilt.bias_z = _held(tilt.bias_z + (k >> 10))
+        bias[2] = _held(bias[2] + (k >> 10))

@@ -222,7 +222,8 @@ class Chain:
                 self._spoilt = 1
             self._special = 1 if self._settle or self.bow.left else 0
         detector.look(tilt)
-        tilt.sum_x = tilt.sum_y = tilt.sum_z = tilt.n = 0
+        sums = tilt.sums
+        sums[0] = sums[1] = sums[2] = sums[3] = 0
         if not state & _WALKS:
             self.may_doze = 0
             if self._wakeful:
@@ -235,7 +236,8 @@ class Chain:
             self._spoilt = 0
         else:
             self.bias.second(tilt, gait, state & _JOGS)
-        tilt.rate_x = tilt.rate_y = tilt.rate_z = 0
+        rate = tilt.rate
+        rate[0] = rate[1] = rate[2] = 0
         if (
             self._doze
             and not self._wakeful
@@ -455,9 +457,10 @@ class Chain:
         self.upright[4] = by
         self.upright[5] = bz
         tilt = self.tilt
-        tilt.bias_x = (bx + 2) >> 2
-        tilt.bias_y = (by + 2) >> 2
-        tilt.bias_z = (bz + 2) >> 2
+        bias = tilt.bias
+        bias[0] = (bx + 2) >> 2
+        bias[1] = (by + 2) >> 2
+        bias[2] = (bz + 2) >> 2
         tilt.seed(ax, ay, az)
         self.detector.restart()
         self.calibration_quality = quality
@@ -493,10 +496,10 @@ class Chain:
         self._special |= 1
 
     def _bow(self):
-        tilt = self.tilt
         u = self.detector.up
         k = self.bow
-        if k.step(u[0], u[1], u[2], tilt.gx >> 6, tilt.gy >> 6, tilt.gz >> 6) != c.DONE:
+        x, y, z = self.tilt.g
+        if k.step(u[0], u[1], u[2], x >> 6, y >> 6, z >> 6) != c.DONE:
             return
         if self.set_frame(self.upright[0], self.upright[1], self.upright[2], k.fx, k.fy, k.fz):
             self.bowed = 1

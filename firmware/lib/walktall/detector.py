@@ -347,17 +347,19 @@ class Detector:
         if not self.calibrated:
             return
         # A tick's sum of gravity, and its length.
-        whole = tilt.n << 11
+        x, y, z, whole = tilt.sums
         if whole:
-            x = tilt.sum_x >> 9
-            y = tilt.sum_y >> 9
-            z = tilt.sum_z >> 9
+            whole <<= 11
+            x >>= 9
+            y >>= 9
+            z >>= 9
         else:
             # Behind a gap nothing may have been summed yet.
             whole = 1 << 14
-            x = tilt.gx >> 6
-            y = tilt.gy >> 6
-            z = tilt.gz >> 6
+            x, y, z = tilt.g
+            x >>= 6
+            y >>= 6
+            z >>= 6
         dx, dy, dz = self.up
         up = (x * dx + y * dy + z * dz) >> 14
         dx, dy, dz = self._f

@@ -74,8 +74,11 @@ class Gait:
     """
 
     def __init__(self):
-        # What `motion` had summed at the end of each of the last ticks: squares, x, y, z, groups.
+        # What `motion` sums: squares, x, y, z, groups; and what it had at the end of each of the last ticks.
+        self._sums = [0] * _ROW
         self._ring = array("i", [0] * _RING)
+        # The step counter: its two poles, whether the signal rises, the extreme since it turned.
+        self._wave = [0] * 4
         # Gravity at the end of each of the last 8 ticks in which nobody walked, Q10.
         self._gx = array("h", [0] * _TICKS)
         self._gy = array("h", [0] * _TICKS)
@@ -109,11 +112,9 @@ class Gait:
         self._g_at = -1  # where the next tick's gravity goes; -1: what was before is not known, or no longer
         self._n_ticks = 0
         self._steady = 0  # somebody walks, and nothing speaks against it
-        self._sq = 0
-        self._sx = 0
-        self._sy = 0
-        self._sz = 0
-        self._n = 0
+        sums = self._sums
+        for i in range(_ROW):
+            sums[i] = 0
         self._gate = 0
         self._quiet = 0
         self._jog = 0
@@ -122,10 +123,9 @@ class Gait:
         self.still = 1
         self.cadence_spm = 0
         self.score = 0
-        self._f1 = 0
-        self._low = 0
-        self._up = 0
-        self._ext = 0
+        wave = self._wave
+        for i in range(4):
+            wave[i] = 0
         self._ext_age = 0
         self._trough = 0
         self._age = 0
@@ -268,7 +268,8 @@ class Gait:
                 self._ext_age = _AGE_MAX
         elif self.walking:
             self._pace()
-        if not (-_FAR < self._sx < _FAR and -_FAR < self._sy < _FAR and -_FAR < self._sz < _FAR):
+        sums = self._sums
+        if not (-_FAR < sums[1] < _FAR and -_FAR < sums[2] < _FAR and -_FAR < sums[3] < _FAR):
             self.bridge()
 
     def _commit(self):
@@ -298,7 +299,7 @@ class Gait:
         """Close a tick: `events.WALKS`, `JOGS`, `STILL` as they are then."""
         ring = self._ring
         at = self._at
-        n = self._n
+        square, sum_x, sum_y, sum_z, n = self._sums
         if n == ring[at + 4]:
             # The motor shook all of it.
             return self.walking | self.jogging << 1 | self.still << 2
@@ -308,18 +309,14 @@ class Gait:
         ring[at + 4] = n
         n -= ring[old + 4]
         # As `_variance`, which costs a call.
-        k = self._sx
-        ring[at + 1] = k
-        x = (k - ring[old + 1]) // n
-        k = self._sy
-        ring[at + 2] = k
-        y = (k - ring[old + 2]) // n
-        k = self._sz
-        ring[at + 3] = k
-        z = (k - ring[old + 3]) // n
-        k = self._sq
-        ring[at] = k
-        var1 = (k - ring[old] & _SQ_MASK) // n - x * x - y * y - z * z >> 4
+        ring[at + 1] = sum_x
+        x = (sum_x - ring[old + 1]) // n
+        ring[at + 2] = sum_y
+        y = (sum_y - ring[old + 2]) // n
+        ring[at + 3] = sum_z
+        z = (sum_z - ring[old + 3]) // n
+        ring[at] = square
+        var1 = (square - ring[old] & _SQ_MASK) // n - x * x - y * y - z * z >> 4
         if not at % _FOUR:
             self.var1 = var1
             self.mean_x = x
@@ -344,9 +341,10 @@ class Gait:
     def _judge(self, tilt, var1):
         k = self._g_at
         if k < 0 or not self.walking:
-            x = tilt.gx >> 10
-            y = tilt.gy >> 10
-            z = tilt.gz >> 10
+            x, y, z = tilt.g
+            x >>= 10
+            y >>= 10
+            z >>= 10
             if k < 0:
                 for i in range(_TICKS):
                     self._gx[i] = x

@@ -48,41 +48,20 @@ def take(tilt, gait, counts, at, n, use_accel):
     pull = use_accel
     if phase:
         # What the last burst left.
-        wx = tilt._wx
-        wy = tilt._wy
-        wz = tilt._wz
-        ux = tilt._ux
-        uy = tilt._uy
-        uz = tilt._uz
-        ax = tilt._ax
-        ay = tilt._ay
-        az = tilt._az
-        cx = tilt._cx
-        cy = tilt._cy
-        cz = tilt._cz
-        if not tilt._felt:
+        wx, wy, wz, ax, ay, az, ux, uy, uz, cx, cy, cz, felt = tilt._part
+        if not felt:
             pull = 0
     shift = tilt._shift
-    bx = tilt.bias_x * _RATE_MUL - 16384
-    by = tilt.bias_y * _RATE_MUL - 16384
-    bz = tilt.bias_z * _RATE_MUL - 16384
-    gx = tilt.gx
-    gy = tilt.gy
-    gz = tilt.gz
-    sx = tilt.sum_x
-    sy = tilt.sum_y
-    sz = tilt.sum_z
-    n_groups = tilt.n
-    n_felt = -n_groups
-    sq = gait._sq
-    mx = gait._sx
-    my = gait._sy
-    mz = gait._sz
-    f1 = gait._f1
-    low = gait._low
+    bx, by, bz = tilt.bias
+    bx = bx * _RATE_MUL - 16384
+    by = by * _RATE_MUL - 16384
+    bz = bz * _RATE_MUL - 16384
+    gx, gy, gz = tilt.g
+    sx, sy, sz, n_groups = tilt.sums
+    sq, mx, my, mz, n_felt = gait._sums
+    n_felt -= n_groups
+    f1, low, up, extreme = gait._wave
     age = gait._age
-    up = gait._up
-    extreme = gait._ext
     hysteresis = gait._hysteresis
     doubt = gait._doubt
     still = gait.still
@@ -128,9 +107,10 @@ def take(tilt, gait, counts, at, n, use_accel):
             phase = 0
         if still:
             # The gyroscope's bias shows where nobody moves.
-            tilt.rate_x += wx + ux
-            tilt.rate_y += wy + uy
-            tilt.rate_z += wz + uz
+            rate = tilt.rate
+            rate[0] += wx + ux
+            rate[1] += wy + uy
+            rate[2] += wz + uz
         # The rotation of the first two, less the bias, 2^-16 rad: below 2^15.
         wx = (wx * _SUM_MUL - bx) >> 15
         wy = (wy * _SUM_MUL - by) >> 15
@@ -149,9 +129,7 @@ def take(tilt, gait, counts, at, n, use_accel):
             if shift < _K:
                 shift = tilt.grow(ax + cx, ay + cy, az + cz)
                 if tilt._young == 1:
-                    gx = tilt.gx
-                    gy = tilt.gy
-                    gz = tilt.gz
+                    gx, gy, gz = tilt.g
             ex = ((ax + cx) << 5) - gx
             ey = ((ay + cy) << 5) - gy
             ez = ((az + cz) << 5) - gz
@@ -280,37 +258,43 @@ def take(tilt, gait, counts, at, n, use_accel):
             history[newest] = v
             gait._h_at = (newest + 1) % _HISTORY
 
-    tilt.gx = gx
-    tilt.gy = gy
-    tilt.gz = gz
+    g = tilt.g
+    g[0] = gx
+    g[1] = gy
+    g[2] = gz
     tilt._phase = phase
     if phase:
-        tilt._wx = wx
-        tilt._wy = wy
-        tilt._wz = wz
-        tilt._ux = ux
-        tilt._uy = uy
-        tilt._uz = uz
-        tilt._ax = ax
-        tilt._ay = ay
-        tilt._az = az
-        tilt._cx = cx
-        tilt._cy = cy
-        tilt._cz = cz
-        tilt._felt = pull
-    tilt.sum_x = sx
-    tilt.sum_y = sy
-    tilt.sum_z = sz
-    tilt.n = n_groups
+        part = tilt._part
+        part[0] = wx
+        part[1] = wy
+        part[2] = wz
+        part[3] = ax
+        part[4] = ay
+        part[5] = az
+        part[6] = ux
+        part[7] = uy
+        part[8] = uz
+        part[9] = cx
+        part[10] = cy
+        part[11] = cz
+        part[12] = pull
+    sums = tilt.sums
+    sums[0] = sx
+    sums[1] = sy
+    sums[2] = sz
+    sums[3] = n_groups
+    # Where the motor shook all of it, gait has nothing new.
     n_felt += n_groups
-    if n_felt:
-        gait._n += n_felt
-        gait._sq = sq & _SQ_MASK
-        gait._sx = mx
-        gait._sy = my
-        gait._sz = mz
-        gait._f1 = f1
-        gait._low = low
+    sums = gait._sums
+    if n_felt != sums[4]:
+        sums[0] = sq & _SQ_MASK
+        sums[1] = mx
+        sums[2] = my
+        sums[3] = mz
+        sums[4] = n_felt
+        wave = gait._wave
+        wave[0] = f1
+        wave[1] = low
+        wave[2] = up
+        wave[3] = extreme
         gait._age = age
-        gait._up = up
-        gait._ext = extreme

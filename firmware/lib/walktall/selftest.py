@@ -169,13 +169,13 @@ class SelfTest:
         detector = chain.detector
         forward = detector.forward
         gait = chain.gait
-        tilt = chain.tilt
+        _, gy, gz = chain.tilt.g
         pitch_cdeg = detector.pitch_cdeg
         roll_cdeg = detector.roll_cdeg
         second_class = detector.second_class
         offset_cdeg = detector.walk_offset_cdeg
-        pack_into("<iiiiii", row, 0, pitch_cdeg, roll_cdeg, second_class, gait.steps, gait.cadence_spm, tilt.gy)
-        pack_into("<iiiiii", row, 20, tilt.gy, tilt.gz, forward.timer, forward.sum_cdeg, forward.margin, offset_cdeg)
+        pack_into("<iiiiii", row, 0, pitch_cdeg, roll_cdeg, second_class, gait.steps, gait.cadence_spm, gy)
+        pack_into("<iiiiii", row, 20, gy, gz, forward.timer, forward.sum_cdeg, forward.margin, offset_cdeg)
         self._state = crc32(row, self._state)
 
 

@@ -33,45 +33,25 @@ _LONG = const(2359296)
 
 
 class Tilt:
-    """Gravity in the sensor's frame (`gx`, `gy`, `gz`, Q20) and its sums over ticks. `motion.take` feeds it.
+    """Gravity in the sensor's frame (`g`, Q20) and its sums over ticks. `motion.take` feeds it.
 
-    `bias_x`, `bias_y`, `bias_z` are the gyroscope's bias in quarter counts (4.375 mdps each).
+    What comes in threes or more stands in lists: an interpreter takes all of a list in the time of one attribute.
     """
 
     def __init__(self):
-        self.gx = 0
-        self.gy = 0
-        self.gz = 0
-        self.bias_x = 0
-        self.bias_y = 0
-        self.bias_z = 0
+        self.g = [0, 0, 0]
+        #: The gyroscope's bias in quarter counts (4.375 mdps each).
+        self.bias = [0, 0, 0]
         self._shift = 0
         self._young = 0
-        # Of a group that is not whole yet: sums of rates and forces (counts) of its first and its other two samples,
-        # how many there are, and whether none of them was shaken.
-        self._wx = 0
-        self._wy = 0
-        self._wz = 0
-        self._ux = 0
-        self._uy = 0
-        self._uz = 0
-        self._ax = 0
-        self._ay = 0
-        self._az = 0
-        self._cx = 0
-        self._cy = 0
-        self._cz = 0
+        # Of a group that is not whole yet: how many samples there are, and in `_part` sums of rates and forces (counts)
+        # of its first two, the same of its other two, and whether none of them was shaken.
         self._phase = 0
-        self._felt = 0
-        # Of this second so far the sums of the angular rate (counts) while it is still; of this tick those of g (Q20)
-        # in the middle of `n` groups.
-        self.rate_x = 0
-        self.rate_y = 0
-        self.rate_z = 0
-        self.sum_x = 0
-        self.sum_y = 0
-        self.sum_z = 0
-        self.n = 0
+        self._part = [0] * 13
+        #: Of this second so far the sums of the angular rate (counts) while it is still.
+        self.rate = [0, 0, 0]
+        #: Of this tick the sums of g (Q20) in the middle of groups, and how many groups.
+        self.sums = [0, 0, 0, 0]
 
     def restart(self):
         """Forget the estimate (after a gap): the next group sets it, and the gain falls back to 2^-5 in 2.5 s."""
@@ -82,30 +62,33 @@ class Tilt:
     def seed(self, ax, ay, az):
         """Begin from a known gravity (counts), such as the mean of a calibration."""
         self.restart()
-        self.gx = ax << 7
-        self.gy = ay << 7
-        self.gz = az << 7
+        self._set(ax << 7, ay << 7, az << 7)
         for _ in range(4):
             self._renormalise()
         self._shift = _K
 
+    def _set(self, x, y, z):
+        g = self.g
+        g[0] = x
+        g[1] = y
+        g[2] = z
+
     def _renormalise(self):
-        x = self.gx >> 10
-        y = self.gy >> 10
-        z = self.gz >> 10
+        gx, gy, gz = self.g
+        x = gx >> 10
+        y = gy >> 10
+        z = gz >> 10
         n2 = x * x + y * y + z * z
         while n2 > _LONG:
             x >>= 1
             y >>= 1
             z >>= 1
             n2 >>= 2
-            self.gx >>= 1
-            self.gy >>= 1
-            self.gz >>= 1
+            gx >>= 1
+            gy >>= 1
+            gz >>= 1
         k = (_ONE - n2) >> 3
-        self.gx += x * k >> 8
-        self.gy += y * k >> 8
-        self.gz += z * k >> 8
+        self._set(gx + (x * k >> 8), gy + (y * k >> 8), gz + (z * k >> 8))
 
     def grow(self, ax, ay, az):
         """A young filter meets its next group (sums of counts): gain 1, 1/2, 1/2, 1/4 ... so that the start is a plain
@@ -114,16 +97,16 @@ class Tilt:
         if self._young >> self._shift > 1:
             self._shift += 1
         if self._young == 1:
-            self.gx = ax << 5
-            self.gy = ay << 5
-            self.gz = az << 5
+            self._set(ax << 5, ay << 5, az << 5)
             self._renormalise()
         return self._shift
 
     def drop_tick(self):
         """What was summed begins anew."""
-        self.rate_x = self.rate_y = self.rate_z = 0
-        self.sum_x = self.sum_y = self.sum_z = self.n = 0
+        rate = self.rate
+        rate[0] = rate[1] = rate[2] = 0
+        sums = self.sums
+        sums[0] = sums[1] = sums[2] = sums[3] = 0
 
     def drop_group(self):
         """A gap: what is left of a group does not go on behind it, nor does the tick or the second."""

@@ -34,4 +34,5 @@ cdef class Bow:
 cdef class BiasTracker:
     cdef public int _n, _x, _y, _z, _fx, _fy, _fz, _ix, _iy, _iz, _still, updates
 
+    @cython.locals(x=cython.int, y=cython.int, z=cython.int)
     cpdef void second(self, Tilt tilt, Gait gait, int jogs) except *

@@ -59,6 +59,7 @@ cdef class Chain:
     cpdef void cancel_calibration(self) except *
     cpdef void _calibrate(self, int ax, int ay, int az, int wx, int wy, int wz) except *
     cpdef void begin_bow(self) except *
+    @cython.locals(x=cython.int, y=cython.int, z=cython.int)
     cpdef void _bow(self) except *
     cpdef bint set_frame(self, int ax, int ay, int az, int fx, int fy, int fz) except -1
     cpdef bint set_axis(self, int ax, int ay, int az, int forward_axis) except -1

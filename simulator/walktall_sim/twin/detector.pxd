@@ -47,7 +47,7 @@ cdef class Detector:
     cpdef void stand_into(self, v) except *
     cpdef void take_stand(self, v) except *
     cpdef void begin_hill(self) except *
-    @cython.locals(dx=cython.int, dy=cython.int, dz=cython.int)
+    @cython.locals(x=cython.int, y=cython.int, z=cython.int, whole=cython.int, dx=cython.int, dy=cython.int, dz=cython.int)
     cpdef void look(self, Tilt tilt) except *
     @cython.locals(before=cython.int, oldest=cython.int, roll=cython.int, roll2=cython.int, roll3=cython.int)
     cpdef void step(self, int tick_pitch, int tick_roll, int state, int cadence) except *

@@ -32,8 +32,10 @@ cdef class Gait:
     cdef public int mean_x, mean_y, mean_z, steps, cadence_spm, walking, jogging, still
     cdef public signed char[::1] _gaps, _sorted
     cdef public int score, var1, _even, _gaps_sum
-    cdef public int _at, _g_at, _steady, _n_ticks, _sq, _sx, _sy, _sz, _n, _doubt, _mean, _h_at, _gate, _quiet, _jog
-    cdef public int _f1, _low, _up, _ext, _ext_age, _trough, _age, _amp, _hysteresis, _n_pending, _n_gaps, _lag
+    cdef public int _at, _g_at, _steady, _n_ticks, _doubt, _mean, _h_at, _gate, _quiet, _jog
+    cdef public int[5] _sums
+    cdef public int[4] _wave
+    cdef public int _ext_age, _trough, _age, _amp, _hysteresis, _n_pending, _n_gaps, _lag
 
     cpdef void restart(self) except *
     cpdef void bridge(self) except *
@@ -44,6 +46,8 @@ cdef class Gait:
     cpdef int _each_second(self) except -1
     cpdef void _commit(self) except *
     cpdef int _variance(self, int ticks) except? -1
+    @cython.locals(square=cython.int, sum_x=cython.int, sum_y=cython.int, sum_z=cython.int, n=cython.int)
     cpdef int tick(self, Tilt tilt) except -1
     cpdef int _score(self, int var1) except? -1
+    @cython.locals(x=cython.int, y=cython.int, z=cython.int)
     cpdef int _judge(self, Tilt tilt, int var1) except -1

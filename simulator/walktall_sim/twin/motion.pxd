@@ -14,7 +14,7 @@ from walktall_sim.twin.tilt cimport Tilt
     still=cython.int, sx=cython.int, sy=cython.int, sz=cython.int,
     ex=cython.int, ey=cython.int, ez=cython.int, hysteresis=cython.int,
     x=cython.int, y=cython.int, z=cython.int, k=cython.int, r=cython.int, v=cython.int,
-    sq=cython.int, mx=cython.int, my=cython.int, mz=cython.int, f1=cython.int, low=cython.int,
+    sq=cython.int, mx=cython.int, my=cython.int, mz=cython.int, up=cython.int, extreme=cython.int, felt=cython.int, f1=cython.int, low=cython.int,
     newest=cython.int, doubt=cython.int, lag=cython.int,
 )
 cpdef void take(Tilt tilt, Gait gait, const short[::1] counts, int at, int n, int use_accel) except *

@@ -6,13 +6,15 @@ cimport cython
 
 @cython.final
 cdef class Tilt:
-    cdef public int gx, gy, gz
-    cdef public int bias_x, bias_y, bias_z, rate_x, rate_y, rate_z
-    cdef public int _wx, _wy, _wz, _ax, _ay, _az, _ux, _uy, _uz, _cx, _cy, _cz, _phase, _felt, _shift, _young
-    cdef public int n, sum_x, sum_y, sum_z
+    cdef public int[3] g, bias, rate
+    cdef public int[4] sums
+    cdef public int[13] _part
+    cdef public int _phase, _shift, _young
 
     cpdef void restart(self) except *
     cpdef void seed(self, int ax, int ay, int az) except *
+    cpdef int _set(self, int x, int y, int z) except -1
+    @cython.locals(gx=cython.int, gy=cython.int, gz=cython.int)
     cpdef void _renormalise(self) except *
     cpdef int grow(self, int ax, int ay, int az) except -1
     cpdef int drop_tick(self) except -1

@@ -73,8 +73,7 @@ for name in ("walk", "extreme"):
             gait.mean_y += chance.below(401) - 200
             rest.second(tilt, gait, i // 52 % 5 == 0)
             tilt.drop_tick()
-            digest.add(tilt.bias_x)
-            digest.add(tilt.bias_y)
-            digest.add(tilt.bias_z)
+            for value in tilt.bias:
+                digest.add(value)
     digest.tell()
     print(rest.updates)

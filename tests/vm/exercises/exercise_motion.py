@@ -6,9 +6,8 @@ from walktall.tilt import Tilt
 
 def state(tilt, gait):
     """What a burst leaves behind."""
-    told = [tilt.gx, tilt.gy, tilt.gz, tilt.sum_x, tilt.sum_y, tilt.sum_z, tilt.n]
-    told += [tilt.rate_x, tilt.rate_y, tilt.rate_z]
-    told += [gait._sq, gait._sx, gait._sy, gait._sz, gait._n, gait._age, gait._up, gait._ext, gait._f1, gait._low]
+    f1, low, up, extreme = gait._wave
+    told = tilt.g + tilt.sums + tilt.rate + gait._sums + [gait._age, up, extreme, f1, low]
     return told + [gait.steps, tilt._phase, gait._doubt, gait._mean] + list(gait._corr)
 
 
@@ -48,4 +47,4 @@ for name in ("corners", "extreme", "walk"):
             for each in (tilt, one_tilt):
                 each.drop_tick()
     digest.tell()
-    print(same, tilt.gx, tilt.gy, tilt.gz, gait.steps, gait.walking)
+    print(same, *tilt.g, gait.steps, gait.walking)

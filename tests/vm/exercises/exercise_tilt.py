@@ -8,22 +8,20 @@ for name in ("corners", "extreme", "walk"):
     for use_accel in (1, 0):
         tilt = Tilt()
         gait = Gait()
-        tilt.bias_x, tilt.bias_y, tilt.bias_z = 41, -37, 12
+        tilt.bias[:] = [41, -37, 12]
         if not use_accel:
             tilt.seed(120, 8100, -300)
         digest = Digest("tilt %s %d" % (name, use_accel), 15600)
         n = len(counts) // 6
         for i in range(n):
             take(tilt, gait, counts, 6 * i, 1, use_accel)
-            digest.add(tilt.gx)
-            digest.add(tilt.gy)
-            digest.add(tilt.gz)
+            for value in tilt.g:
+                digest.add(value)
             if i % 13 == 12:
-                digest.add(tilt.sum_x)
-                digest.add(tilt.sum_y)
-                digest.add(tilt.sum_z)
-                digest.add(tilt.rate_x)
+                for value in tilt.sums[:3]:
+                    digest.add(value)
+                digest.add(tilt.rate[0])
                 gait.tick(tilt)
                 tilt.drop_tick()
         digest.tell()
-        print(tilt.gx, tilt.gy, tilt.gz)
+        print(*tilt.g)

@@ -50,7 +50,7 @@ FILES = (
         "chain",
         "supply",
     ),
-    *("buzz", "device", "wearing", "hw/imu"),
+    *("buzz", "device", "wearing", "hw/imu", "hw/tagged"),
 )
 RATIO_MAX = 0.4
 MEMORY_MAX_KIB = 80

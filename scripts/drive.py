@@ -214,5 +214,7 @@ def main(out: Path = OUT, plain: bool = False) -> int:
 if __name__ == "__main__":
     if sys.argv[1:] == ["--vendor"]:
         print(f"vendor: {vendor()} files")
+    elif sys.argv[1:] not in ([], ["--plain"]):
+        raise SystemExit("usage: scripts/drive.py [--plain | --vendor]")
     else:
         raise SystemExit(main(plain=sys.argv[1:] == ["--plain"]))

@@ -41,9 +41,11 @@ OUTSIDE = frozenset(
 
 _BUILT_IN = frozenset(dir(builtins)).union(
     *(dir(kind) for kind in (int, str, bytes, bytearray, list, dict, tuple, set, memoryview, BaseException, OSError)),
-    *(dir(kind) for kind in (array.array, io.FileIO, io.TextIOWrapper, os.stat_result)),
+    *(dir(kind) for kind in (array.array, io.FileIO, io.TextIOWrapper, os.stat_result, property)),
 )
 _WORD = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\Z")
+# `name=` in a row of words, as `boards` has them: an attribute that `setattr` makes of it.
+_FIELD = re.compile(r"([A-Za-z_]\w*)=")
 #: Our Python files in the drive's root.
 ROOTS = ("boot.py", "code.py", "safemode.py")
 _PACKAGE = PurePosixPath("lib/walktall")
@@ -320,9 +322,15 @@ def _identifiers(tree: ast.AST) -> Iterator[str]:
                 yield from names
 
 
+_NOT_UNDERSTOOD = (
+    *(ast.AsyncFor, ast.AsyncFunctionDef, ast.AsyncWith, ast.JoinedStr, ast.Match, ast.NamedExpr, ast.Nonlocal),
+    ast.TryStar,
+)
+
+
 def _refuse(path: PurePosixPath, tree: ast.Module) -> None:
     for node in ast.walk(tree):
-        if isinstance(node, ast.AsyncFunctionDef | ast.Nonlocal | ast.JoinedStr | ast.Match | ast.NamedExpr):
+        if isinstance(node, _NOT_UNDERSTOOD):
             raise NotCompact(f"{path}, line {getattr(node, 'lineno', '?')}: {type(node).__name__} is not understood")
         if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
             raise NotCompact(f"{path}, line {node.lineno}: import * is not understood")
@@ -383,9 +391,9 @@ def _value(node: ast.expr, known: Mapping[str, int]) -> int | None:
                     return a - b
                 case ast.Mult():
                     return a * b
-                case ast.LShift():
+                case ast.LShift() if b >= 0:
                     return a << b
-                case ast.RShift():
+                case ast.RShift() if b >= 0:
                     return a >> b
                 case ast.BitOr():
                     return a | b
@@ -430,6 +438,11 @@ def _numbers(tree: ast.Module) -> dict[str, int]:
     return known
 
 
+def _literal(value: int) -> ast.expr:
+    """A number as it is written: the minus of a negative one binds less than ``**`` and the dot."""
+    return ast.UnaryOp(ast.USub(), ast.Constant(-value)) if value < 0 else ast.Constant(value)
+
+
 class _Folder(ast.NodeTransformer):
     """Numbers for names.
 
@@ -443,7 +456,7 @@ class _Folder(ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         if isinstance(node.ctx, ast.Load) and node.id in self.numbers:
-            return ast.copy_location(ast.Constant(self.numbers[node.id]), node)
+            return ast.copy_location(_literal(self.numbers[node.id]), node)
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
@@ -456,7 +469,7 @@ class _Folder(ast.NodeTransformer):
         if isinstance(node.value, ast.Name) and isinstance(node.ctx, ast.Load):
             value = self.modules.get(node.value.id, {}).get(node.attr)
             if value is not None:
-                return ast.copy_location(ast.Constant(value), node)
+                return ast.copy_location(_literal(value), node)
         self.generic_visit(node)
         return node
 
@@ -464,12 +477,48 @@ class _Folder(ast.NodeTransformer):
 def _fold(trees: dict[PurePosixPath, ast.Module]) -> dict[str, dict[str, int]]:
     """Put numbers where their names are used, and drop the definitions: the numbers by module and name."""
     numbers = {_module_of(path): _numbers(tree) for path, tree in trees.items()}
+    _refuse_handed_on(trees, numbers)
     for path, tree in trees.items():
         tree.body = [node for node in tree.body if not _is_const_shim(node)]
         _fold_into(path, tree, numbers)
     _drop_definitions(trees, numbers)
     _drop_imports(trees)
     return numbers
+
+
+def _refuse_handed_on(trees: Mapping[PurePosixPath, ast.Module], numbers: Mapping[str, Mapping[str, int]]) -> None:
+    """What a module of ours only has from another one is asked for there: it may not have it any more. Nor does a module
+    set another's number.
+
+    :raises NotCompact: one does
+    """
+    handed: dict[str, set[str]] = {}
+    bound: dict[PurePosixPath, dict[str, str]] = {}
+    for path, tree in trees.items():
+        stored = Counter(_stored(tree))
+        brought: Counter[str] = Counter()
+        here = bound[path] = {}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                module = _source_module(path, node)
+                if module.split(".")[0] == "walktall":
+                    brought.update(alias.asname or alias.name for alias in node.names)
+                    here.update((alias.asname or alias.name, f"{module}.{alias.name}") for alias in node.names)
+        handed[_module_of(path)] = {name for name, times in brought.items() if stored[name] == times}
+    for path, tree in trees.items():
+        for node in ast.walk(tree):
+            asked: list[tuple[str, str]] = []
+            if isinstance(node, ast.ImportFrom):
+                module = _source_module(path, node)
+                asked = [(module, alias.name) for alias in node.names if f"{module}.{alias.name}" not in handed]
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                module = bound[path].get(node.value.id, "")
+                asked = [(module, node.attr)]
+                if not isinstance(node.ctx, ast.Load) and node.attr in numbers.get(module, {}):
+                    raise NotCompact(f"{path}, line {node.lineno}: {node.attr} of {module} is set from outside")
+            for module, name in asked:
+                if name in handed.get(module, ()):
+                    raise NotCompact(f"{path}, line {node.lineno}: {name} is not {module}'s own")  # type: ignore[attr-defined]
 
 
 def _fold_into(path: PurePosixPath, tree: ast.Module, numbers: Mapping[str, Mapping[str, int]]) -> Mapping[str, int]:
@@ -549,12 +598,15 @@ def _drop_imports(trees: Mapping[PurePosixPath, ast.Module]) -> None:
 
 
 def _words(trees: Iterable[ast.Module]) -> set[str]:
-    """Names that stand in strings by themselves, dotted ones in parts: attributes by name, keywords of a dict."""
+    """Names that stand in strings by themselves, dotted ones in parts, or before a ``=``: attributes by name, keywords of
+    a dict."""
     found = set()
     for tree in trees:
         for node in ast.walk(tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and _WORD.match(node.value):
-                found |= set(node.value.split("."))
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found |= set(_FIELD.findall(node.value))
+                if _WORD.match(node.value):
+                    found |= set(node.value.split("."))
     return found
 
 
@@ -578,7 +630,9 @@ def short_names(
             beside[name] |= space
     names: dict[str, str] = {}
     looked_up = set().union(*(_seen_from_outside(tree) for tree in trees.values()))
+    often = set().union(*(_asked_for_often(tree, _OFTEN[path.stem]) for path, tree in trees.items() if path.stem in _OFTEN))
     used: Counter[str] = Counter()
+    used_often: Counter[str] = Counter()
     # The most crowded first: few short names suffice then.
     for name in sorted(ours, key=lambda name: (-len(beside[name]), name)):
         taken = {names.get(other, "" if other in ours else other) for other in beside[name]}
@@ -586,8 +640,13 @@ def short_names(
         if not free:
             short = next(short for short in _more() if short not in taken)
         elif name in looked_up:
-            # The interpreter remembers where it found a name last: what is looked up shares its name with few.
-            short = min(free, key=lambda short: used[short])
+            # The interpreter remembers where it found a name last: what is looked up shares its name with few, and what
+            # is looked up often with nothing else of that kind.
+            if name in often:
+                short = min(free, key=lambda short: (used_often[short], used[short]))
+                used_often[short] += 1
+            else:
+                short = min(free, key=lambda short: used[short])
             used[short] += 1
         else:
             short = free[0]
@@ -595,8 +654,24 @@ def short_names(
     return names
 
 
+# Functions that run with each tick of a walk, by module.
+_OFTEN = {
+    "chain": ("burst", "_tick", "judge"),
+    "motion": ("take",),
+    "gait": ("tick",),
+    "detector": ("look", "step"),
+}
+
+
+def _asked_for_often(tree: ast.Module, functions: Collection[str]) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name in functions:
+            yield from (inner.attr for inner in ast.walk(node) if isinstance(inner, ast.Attribute))
+
+
 def _of_others(tree: ast.Module) -> Iterator[str]:
-    """Names of modules, and what is taken from those that are not ours, with the keywords of calls to it."""
+    """Names of modules, and what is taken from those that are not ours, with the keywords of calls to it and to what is
+    built in."""
     others = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -614,6 +689,9 @@ def _of_others(tree: ast.Module) -> Iterator[str]:
         while isinstance(chain, ast.Attribute):
             attributes.append(chain.attr)
             chain = chain.value
+        called = attributes[0] if attributes else getattr(chain, "id", "")
+        if isinstance(node, ast.Call) and called in _BUILT_IN and not called.startswith("__"):
+            yield from (keyword.arg for keyword in node.keywords if keyword.arg)
         if isinstance(chain, ast.Name) and chain.id in others:
             yield from attributes
             if isinstance(node, ast.Call):
@@ -687,6 +765,12 @@ def _spaces(trees: Collection[ast.Module]) -> Iterator[set[str]]:
             if isinstance(node, ast.ClassDef):
                 classes.setdefault(node.name, []).append(node)
     for tree in trees:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                for alias in node.names:
+                    if alias.asname and alias.asname != alias.name and alias.name in classes:
+                        classes.setdefault(alias.asname, []).extend(classes[alias.name])
+    for tree in trees:
         yield _bound_by_module(tree) | {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         for node in ast.walk(tree):
             if isinstance(node, _Function):
@@ -744,6 +828,8 @@ def _members(node: ast.ClassDef, classes: Mapping[str, list[ast.ClassDef]]) -> s
             found.add(inner.attr)
     for base in node.bases:
         name = base.id if isinstance(base, ast.Name) else base.attr if isinstance(base, ast.Attribute) else ""
+        if hasattr(builtins, name):
+            found |= set(dir(getattr(builtins, name)))
         for other in classes.get(name, []):
             if other is not node:  # one may be made of another's namesake
                 found |= _members(other, {**classes, name: []})

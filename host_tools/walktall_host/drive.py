@@ -6,6 +6,7 @@ folder. *Plain*, our files are the sources as they lie in ``firmware/``: for a b
 """
 
 import functools
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -75,11 +76,12 @@ def _compact(checkout: Path) -> compact.Compact:
 def made(checkout: Path) -> compact.Compact:
     """Our files of a checkout made compact, with the names that they have now.
 
-    :raises BadInput: a source cannot be read, or is not understood
+    :raises BadInput: a source is not understood
+    :raises OSError: a source cannot be read
     """
     try:
         return _compact(checkout)
-    except (compact.NotCompact, SyntaxError) as fault:
+    except (compact.NotCompact, SyntaxError, ValueError) as fault:
         raise BadInput(f"the firmware cannot be made ready for a board: {fault}") from fault
 
 
@@ -89,6 +91,8 @@ def content(plain: bool = False) -> dict[PurePosixPath, bytes]:
     :param bool plain: our files as they lie in ``firmware/``
     :raises BadInput: it did not come with this installation
     """
+    if not re.fullmatch(r"\d+\.\d+\.\d+", walktall.__version__):  # a board's `walktall.slots` reads three numbers
+        raise BadInput(f"version {walktall.__version__} is not three numbers: the firmware would not start")
     try:
         checkout = _checkout()
         if checkout is None and not plain:

@@ -215,7 +215,7 @@ class BiasTracker:
 
     def second(self, tilt, gait, jogs):
         """Look at the second that `tilt` and `gait` have gathered. After 3 s of rest the bias moves a quarter of the
-        way; else it follows what lags, one's starts and turns averaged out."""
+        way; and in each second it follows what lags, one's starts and turns averaged out."""
         x, y, z = tilt.rate
         if not gait.still:
             self._n = self._still = 0

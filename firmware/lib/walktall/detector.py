@@ -447,8 +447,8 @@ class Detector:
             self.plain = kind = 0
         walks = walking = state & _WALKS
         if walks:
-            if self._minute:
-                self._minute = self._quiet_minutes = self.off_body = 0
+            if self._minute or self._stirred:
+                self._minute = self._stirred = self._quiet_minutes = self.off_body = 0
         else:
             self._watch_for_table(pitch, roll)
             walking = (

@@ -140,6 +140,8 @@ def tilt_up(counts: Counts, bias_counts: Floats) -> Floats:
     tilt.seed(*counts[0, :3].tolist())
     for i, row in enumerate(counts.tolist()):
         take(tilt, gait, array("h", row[3:] + row[:3]), 0, 1, 1)
+        if i % 13 == 12:
+            tilt.tick()
         out[i] = tilt.g
     return out
 

@@ -222,8 +222,7 @@ class Chain:
                 self._spoilt = 1
             self._special = 1 if self._settle or self.bow.left else 0
         detector.look(tilt)
-        sums = tilt.sums
-        sums[0] = sums[1] = sums[2] = sums[3] = 0
+        tilt.tick()
         if not state & _WALKS:
             self.may_doze = 0
             if self._wakeful:

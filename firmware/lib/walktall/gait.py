@@ -55,6 +55,7 @@ _JOG_SPM = const(152)
 _JOG_TICKS = const(8)
 
 # The step counter, at 26 Hz, amplitudes in 1/8192 g (docs/algorithm.md, "Steps and cadence").
+_G = const(8192)
 _FLOOR = const(64)  # 8 mg: below it nothing is a step
 _HYSTERESIS = const(3)  # of 16, of the usual amplitude, which stands at two thirds of a steady step's
 _OWN = const(7)  # of 16: what a candidate must reach to be counted when the gate opens
@@ -77,7 +78,7 @@ class Gait:
         # What `motion` sums: squares, x, y, z, groups; and what it had at the end of each of the last ticks.
         self._sums = [0] * _ROW
         self._ring = array("i", [0] * _RING)
-        # The step counter: its two poles, whether the signal rises, the extreme since it turned.
+        # The step counter: its two poles, whether the signal rises, the extreme since it turned (1/8192 g).
         self._wave = [0] * 4
         # Gravity at the end of each of the last 8 ticks in which nobody walked, Q10.
         self._gx = array("h", [0] * _TICKS)
@@ -124,10 +125,9 @@ class Gait:
         self.cadence_spm = 0
         self.score = 0
         wave = self._wave
-        for i in range(4):
-            wave[i] = 0
+        wave[0] = wave[1] = wave[3] = self._trough = _G
+        wave[2] = 0
         self._ext_age = 0
-        self._trough = 0
         self._age = 0
         self._amp = 0
         self._hysteresis = _FLOOR

@@ -20,13 +20,10 @@ except ImportError:
 
 # Gravity (`tilt` says where these come from; a test holds what both have to the same values).
 _K = const(5)
-_ONE = const(1 << 20)
 # The rotation of a pair by one quarter count of bias, twice: 17.5 mdps / 2 / 52 Hz = 2.936850e-6 rad, in 2^-16 rad:
 # 0.1924694 = 6307 / 2^15 (0.002 % high). By one count of the pair's sum it is twice that.
 _RATE_MUL = const(6307)
 _SUM_MUL = const(12614)
-# |g|^2 above which a Newton step would overshoot: (1.5)^2.
-_LONG = const(2359296)
 
 # Gait.
 _KNOCK = const(1024)  # 1 g, in 1/1024 g
@@ -40,7 +37,8 @@ _SMOOTH = const(5)  # of 16, twice: -3 dB at 1.0 Hz, a quarter is left at 2.75 H
 def take(tilt, gait, counts, at, n, use_accel):
     """Take `n` samples, six counts each as the FIFO has them (rate x, y, z; force x, y, z), from `counts[at]` on.
 
-    Rates are 17.5 mdps a count, forces 8197 counts a g; both -32768 .. 32767.
+    Rates are 17.5 mdps a count, forces 8197 counts a g; both -32768 .. 32767. No more than a tick's 13 at a time, and
+    `tilt.tick` behind them: else the length of gravity may run away, and products out of the small ints.
 
     :param int use_accel: 0 while the motor shakes the sensor: the gyroscope alone carries g, and gait waits
     """
@@ -51,12 +49,13 @@ def take(tilt, gait, counts, at, n, use_accel):
         wx, wy, wz, ax, ay, az, ux, uy, uz, cx, cy, cz, felt = tilt._part
         if not felt:
             pull = 0
-    shift = tilt._shift
+    young = tilt._shift < _K
     bx, by, bz = tilt.bias
     bx = bx * _RATE_MUL - 16384
     by = by * _RATE_MUL - 16384
     bz = bz * _RATE_MUL - 16384
     gx, gy, gz = tilt.g
+    g = tilt.g
     sx, sy, sz, n_groups = tilt.sums
     sq, mx, my, mz, n_felt = gait._sums
     n_felt -= n_groups
@@ -124,45 +123,36 @@ def take(tilt, gait, counts, at, n, use_accel):
         gy += (z * wx - x * wz) >> 8
         y = gy >> 8
         gz += (x * wy - y * wx) >> 8
-        # In the middle of the group: the pull toward its mean force.
+        # In the middle of the group: the pull toward its mean force (Q15). What it does to the length of g, each tick
+        # mends.
         if pull:
-            if shift < _K:
-                shift = tilt.grow(ax + cx, ay + cy, az + cz)
-                if tilt._young == 1:
-                    gx, gy, gz = tilt.g
-            ex = ((ax + cx) << 5) - gx
-            ey = ((ay + cy) << 5) - gy
-            ez = ((az + cz) << 5) - gz
-            gx += ex >> shift
-            gy += ey >> shift
-            gz += ez >> shift
-        # One Newton step: g (3 - |g|^2) / 2. Only a young filter can be so long that it has to be halved first.
-        x = gx >> 10
-        y = gy >> 10
-        z = gz >> 10
-        k = x * x + y * y + z * z
-        while k > _LONG:
-            x >>= 1
-            y >>= 1
-            z >>= 1
-            k >>= 2
-            gx >>= 1
-            gy >>= 1
-            gz >>= 1
-        k = (_ONE - k) >> 3
-        gx += x * k >> 8
-        gy += y * k >> 8
-        gz += z * k >> 8
+            if young and not tilt._young:
+                tilt.meet(ax + cx, ay + cy, az + cz)
+                gx, gy, gz = tilt.g
+            ex = ax + cx - (gx >> 5)
+            ey = ay + cy - (gy >> 5)
+            ez = az + cz - (gz >> 5)
+            if young:
+                g[0] = gx
+                g[1] = gy
+                g[2] = gz
+                young = tilt.grow(ex, ey, ez)
+                gx, gy, gz = tilt.g
+            else:
+                # A gain of 2^-5 into Q20.
+                gx += ex
+                gy += ey
+                gz += ez
         sx += gx
         sy += gy
         sz += gz
         n_groups += 1
-        # The vertical part of two and two, 1/8192 g.
+        # The force along g of two and two, 1/8192 g.
         x = gx >> 8
         y = gy >> 8
         z = gz >> 8
-        v = ((ax * x + ay * y + az * z) >> 13) - 8192
-        r = ((cx * x + cy * y + cz * z) >> 13) - 8192
+        v = (ax * x + ay * y + az * z) >> 13
+        r = (cx * x + cy * y + cz * z) >> 13
         # The rotation of the other two, the axes in the other order: what is wrong to second order in one is undone.
         wx = (ux * _SUM_MUL - bx) >> 15
         wy = (uy * _SUM_MUL - by) >> 15
@@ -179,9 +169,9 @@ def take(tilt, gait, counts, at, n, use_accel):
         pull = use_accel
 
         # ---- gait: energy of the linear acceleration, 1/1024 g ----
-        ex >>= 10
-        ey >>= 10
-        ez >>= 10
+        ex >>= 5
+        ey >>= 5
+        ez >>= 5
         k = ex * ex + ey * ey + ez * ez
         if k < _KNOCK * _KNOCK:
             sq += k
@@ -239,7 +229,7 @@ def take(tilt, gait, counts, at, n, use_accel):
 
         # ---- autocorrelation of the vertical part, 1/1024 g, less its running mean of 1.2 s: only in doubt ----
         if doubt:
-            v = (v + r) >> 4
+            v = (v + r - 16384) >> 4
             k = gait._mean
             k += ((v << 4) - k) >> 4
             gait._mean = k
@@ -258,7 +248,6 @@ def take(tilt, gait, counts, at, n, use_accel):
             history[newest] = v
             gait._h_at = (newest + 1) % _HISTORY
 
-    g = tilt.g
     g[0] = gx
     g[1] = gy
     g[2] = gz

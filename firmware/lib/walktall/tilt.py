@@ -88,18 +88,34 @@ class Tilt:
             gy >>= 1
             gz >>= 1
         k = (_ONE - n2) >> 3
-        self._set(gx + (x * k >> 8), gy + (y * k >> 8), gz + (z * k >> 8))
+        g = self.g
+        g[0] = gx + (x * k >> 8)
+        g[1] = gy + (y * k >> 8)
+        g[2] = gz + (z * k >> 8)
 
-    def grow(self, ax, ay, az):
-        """A young filter meets its next group (sums of counts): gain 1, 1/2, 1/2, 1/4 ... so that the start is a plain
-        mean. The new shift; where `_young` is 1, gravity has been set."""
+    def meet(self, ax, ay, az):
+        """Gravity is what the first group felt (sums of counts)."""
+        self._set(ax << 5, ay << 5, az << 5)
+        self._renormalise()
+
+    def grow(self, ex, ey, ez):
+        """The pull of a young filter toward a group that is off by so much (Q15): gain 1, 1/2, 1/2, 1/4 ... so that the
+        start is a plain mean. False when it is grown up."""
         self._young += 1
         if self._young >> self._shift > 1:
             self._shift += 1
-        if self._young == 1:
-            self._set(ax << 5, ay << 5, az << 5)
-            self._renormalise()
-        return self._shift
+        k = _K - self._shift
+        gx, gy, gz = self.g
+        self._set(gx + (ex << k), gy + (ey << k), gz + (ez << k))
+        self._renormalise()
+        return k > 0
+
+    def tick(self):
+        """A tick has been looked at: its sums begin anew. Gravity gets its length back, which pulls change by a
+        hundredth or two within a tick."""
+        self._renormalise()
+        sums = self.sums
+        sums[0] = sums[1] = sums[2] = sums[3] = 0
 
     def drop_tick(self):
         """What was summed begins anew."""

@@ -7,7 +7,7 @@ from walktall_sim.twin.tilt cimport Tilt
 
 
 @cython.locals(
-    phase=cython.int, pull=cython.int, shift=cython.int, n_groups=cython.int, n_felt=cython.int,
+    phase=cython.int, pull=cython.int, young=cython.int, n_groups=cython.int, n_felt=cython.int,
     gx=cython.int, gy=cython.int, gz=cython.int, bx=cython.int, by=cython.int, bz=cython.int,
     wx=cython.int, wy=cython.int, wz=cython.int, ux=cython.int, uy=cython.int, uz=cython.int,
     ax=cython.int, ay=cython.int, az=cython.int, cx=cython.int, cy=cython.int, cz=cython.int,

@@ -45,6 +45,7 @@ def run(name, changes, up):
                 detector.snoozed = chance.below(20)
                 detector.plain = 0
             detector.look(tilt)
+            tilt.tick()
             tilt.drop_tick()
             state = gait.walking | gait.jogging << 1 | gait.still << 2
             if shaken:

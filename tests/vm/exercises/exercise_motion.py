@@ -21,7 +21,7 @@ for name in ("corners", "extreme", "walk"):
     one_tilt = Tilt()
     one_gait = Gait()
     same = True
-    at = 0
+    at = ticked = 0
     n = len(counts) // 6
     while at < n:
         use_accel = 1 if chance.below(9) else 0
@@ -41,10 +41,12 @@ for name in ("corners", "extreme", "walk"):
         same = same and state(tilt, gait) == state(one_tilt, one_gait)
         for value in state(tilt, gait):
             digest.add(value)
-        if chance.below(3) == 0:
+        if chance.below(3) == 0 or at - ticked >= 13:  # gravity's length is mended by ticks
+            ticked = at
             gait.tick(tilt)
             one_gait.tick(one_tilt)
             for each in (tilt, one_tilt):
+                each.tick()
                 each.drop_tick()
     digest.tell()
     print(same, *tilt.g, gait.steps, gait.walking)

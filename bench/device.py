@@ -227,6 +227,7 @@ def count_opcodes(vector: Path, n_samples: int) -> list[tuple[str, float]]:
 
     from walktall import settings
     from walktall.chain import Chain
+    from walktall.motion import views_of
     from walktall.supply import Supply
 
     forces_first = array("h")
@@ -237,6 +238,8 @@ def count_opcodes(vector: Path, n_samples: int) -> list[tuple[str, float]]:
     chain.session.start(1, 1, 0, 0, 4000)
     chain.set_upright(0, 8197, 0, 0, 0, 0, 90)
     supply: Any = Supply()
+    room = array("h", bytes(2 * 6 * 13))
+    views = views_of(room)
     found: Counter[str] = Counter()
 
     def entered(frame: FrameType, event: str, arg: Any) -> Any:
@@ -255,11 +258,13 @@ def count_opcodes(vector: Path, n_samples: int) -> list[tuple[str, float]]:
     sys.settrace(entered)
     try:
         for at in range(0, 6 * n_samples, 6 * 13):
-            n = supply.believe(counts, at, 13)
+            room[:] = counts[at : at + len(room)]
+            n = supply.believe(room, 0, 13)
+            k = 0
             while n:
-                taken = chain.burst(counts, at, n)
+                taken = chain.burst(views, k, n)
                 n -= taken
-                at += 6 * taken
+                k += taken
             chain.buzz_request = 0
     finally:
         sys.settrace(before)

@@ -19,7 +19,7 @@ import vqf
 from numpy.typing import NDArray
 from walktall import tilt as firmware_tilt
 from walktall.gait import Gait
-from walktall.motion import take
+from walktall.motion import take, views_of
 from walktall_sim import chips, mounting, resample
 
 from bench import people as p
@@ -139,7 +139,7 @@ def tilt_up(counts: Counts, bias_counts: Floats) -> Floats:
     out = np.empty((len(counts), 3))
     tilt.seed(*counts[0, :3].tolist())
     for i, row in enumerate(counts.tolist()):
-        take(tilt, gait, array("h", row[3:] + row[:3]), 0, 1, 1)
+        take(tilt, gait, views_of(array("h", row[3:] + row[:3])), 0, 1, 1)
         if i % 13 == 12:
             tilt.tick()
         out[i] = tilt.g

@@ -480,6 +480,7 @@ import sys
 from array import array
 from walktall import limits
 from walktall.chain import Chain
+from walktall.motion import views_of
 
 counts = array("h")
 with open(sys.argv[1], "rb") as file:
@@ -490,10 +491,14 @@ chain = Chain(settings)
 chain.session.start(1, 1, 0, 0, 4000)
 up = [sum(counts[6 * k + 3 + axis] for k in range(104)) // 104 for axis in range(3)]
 print(chain.set_upright(up[0], up[1], up[2], 0, 0, 0, 90))
+room = array("h", bytes(2 * 6 * 13))
+views = views_of(room)
 at = 0
 n = len(counts) // 6
 while n:
-    taken = chain.burst(counts, at, n if n < 13 else 13)
+    some = counts[at : at + 78]
+    room[: len(some)] = some
+    taken = chain.burst(views, 0, len(some) // 6)
     at += 6 * taken
     n -= taken
     chain.buzz_request = 0

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from walktall.gait import Gait
-from walktall.motion import take
+from walktall.motion import take, views_of
 from walktall.tilt import Tilt
 from walktall_sim.chips import quantise
 from walktall_sim.recordings import Trial, read_trials
@@ -42,7 +42,7 @@ class Walker:
         z = round(self._chance.gauss(0, noise_mg + abs(up_mg) / 8) * 8.192)
         # As if it were known.
         self._tilt.g[:] = [0, 1 << 20, 0]
-        take(self._tilt, self.gait, array("h", (0, 0, 0, x, 8192 + y, z)), 0, 1, 1)
+        take(self._tilt, self.gait, views_of(array("h", (0, 0, 0, x, 8192 + y, z))), 0, 1, 1)
         self._n += 1
         if self._n % 13 == 0:
             self.gait.tick(self._tilt)
@@ -166,7 +166,7 @@ def _gait_of(trial: Trial) -> tuple[Gait, list[int]]:
     cadences: list[int] = []
     for k, row in enumerate(quantise(np.nan_to_num(np.asarray(rows, dtype=np.float64)), 4, 500).tolist()):
         ax, ay, az, wx, wy, wz = row
-        take(tilt, gait, array("h", (wx, wy, wz, ax, ay, az)), 0, 1, 1)
+        take(tilt, gait, views_of(array("h", (wx, wy, wz, ax, ay, az))), 0, 1, 1)
         if k % 13 == 12:
             tilt.tick()
             tilt.drop_tick()

@@ -14,6 +14,7 @@ import importlib
 import json
 import os
 import sys
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +24,18 @@ import numpy as np
 import walktall
 from numpy.typing import NDArray
 from walktall import chain as pure_chain
+from walktall.events import TICK_SAMPLES
+from walktall.motion import views_of
 
 from walktall_sim.twin import build
 
 PURE = "pure"
 COMPILED = "compiled"
+
+
+# A tick as the FIFO has it. What is left of one waits in the chain.
+_TICK = array("h", bytes(2 * 6 * TICK_SAMPLES))
+_VIEWS = views_of(_TICK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +58,22 @@ class Engine:
     rows: int
 
 
-def _ready(counts: NDArray[np.int16]) -> list[int]:
+def _ready(counts: NDArray[np.int16]) -> array[int]:
     """Six counts a sample, end to end, as the FIFO has them: the gyroscope first."""
-    block: list[int] = counts[:, (3, 4, 5, 0, 1, 2)].reshape(-1).tolist()
-    return block
+    return array("h", np.ascontiguousarray(counts[:, (3, 4, 5, 0, 1, 2)], dtype=np.int16).tobytes())
 
 
 def _flat(counts: NDArray[np.int16]) -> NDArray[np.int16]:
     return np.ascontiguousarray(counts, dtype=np.int16).reshape(-1)
 
 
-def _burst(chain: Any, block: list[int], begin: int, by_tick: bool) -> tuple[int, int]:
+def _burst(chain: Any, block: array[int], begin: int, by_tick: bool) -> tuple[int, int]:
     burst, ring = chain.burst, chain.ring
-    at, left = 6 * begin, len(block) // 6 - begin
-    while left:
-        n = burst(block, at, left)
-        at += 6 * n
-        left -= n
+    at, end = 6 * begin, len(block)
+    while at < end:
+        some = block[at : at + len(_TICK)]
+        _TICK[: len(some)] = some
+        at += 6 * burst(_VIEWS, 0, len(some) // 6)
         if chain.closed:
             chain.buzz_request = 0
             if by_tick or chain.closed & 2 or len(ring):

@@ -15,7 +15,7 @@ from . import events as e
 from .coach import Coach
 from .detector import Detector
 from .gait import Gait
-from .motion import take
+from .motion import take, views_of
 from .session import Session
 from .tilt import Tilt
 
@@ -78,6 +78,7 @@ class Chain:
         #: What the last sample of a `burst` closed.
         self.closed = 0
         self._one = array("h", [0] * 6)
+        self._views = views_of(self._one)
         self.buzz_request = 0
         self.calibration_result = c.NONE
         self.calibration_quality = 0
@@ -136,13 +137,12 @@ class Chain:
 
     # ---- samples ----
 
-    def burst(self, counts, at, n):
-        """Take samples from `counts[at]` on, `n` at the most, up to the first that closes a tick: how many were taken.
+    def burst(self, views, at, n):
+        """Take samples from the one at `at` on, `n` at the most, up to the first that closes a tick: how many were taken.
 
         `closed` is then 0, or `events.TICK`, or `events.TICK | events.SECOND`: what the last of them closed.
 
-        :param counts: six a sample as the FIFO has them: angular rate x, y, z (17.5 mdps a count), specific force x, y,
-            z (8197 counts = 1 g)
+        :param list views: `motion.views_of` them
         """
         left = _TICK_SAMPLES - self._in_tick
         if n > left:
@@ -150,15 +150,16 @@ class Chain:
         if self._shaken:
             if n > self._shaken:
                 n = self._shaken
-            take(self.tilt, self.gait, counts, at, n, 0)
+            take(self.tilt, self.gait, views, at, n, 0)
             self._shaken -= n
             self._special |= _SHAKEN
         elif self.calibrator.state:
             n = 1
-            take(self.tilt, self.gait, counts, at, 1, 1)
-            self._calibrate(counts[at + 3], counts[at + 4], counts[at + 5], counts[at], counts[at + 1], counts[at + 2])
+            take(self.tilt, self.gait, views, at, 1, 1)
+            one = views[at]
+            self._calibrate(one[3], one[4], one[5], one[0], one[1], one[2])
         else:
-            take(self.tilt, self.gait, counts, at, n, 1)
+            take(self.tilt, self.gait, views, at, n, 1)
         self.n_samples += n
         if n < left:
             self._in_tick += n
@@ -177,7 +178,7 @@ class Chain:
         one[3] = ax
         one[4] = ay
         one[5] = az
-        self.burst(one, 0, 1)
+        self.burst(self._views, 0, 1)
         return self.closed
 
     def begin(self):

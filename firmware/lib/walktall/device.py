@@ -43,6 +43,7 @@ from . import events as e
 from . import journal as j
 from . import limits as s
 from .chain import Chain
+from .motion import views_of
 from .sensing import Sensing
 from .supply import Supply
 from .ticks import ticks_add, ticks_diff
@@ -123,6 +124,7 @@ class Device(Sensing):
         drive_kib=(0, 0),
     ):
         self._imu = imu
+        self._views = views_of(imu.counts)
         self._motor = motor
         self._ticks_ms = ticks_ms
         self._button = button

@@ -34,14 +34,34 @@ _SQ_MASK = const(0x1FFFFFFF)
 _SMOOTH = const(5)  # of 16, twice: -3 dB at 1.0 Hz, a quarter is left at 2.75 Hz
 
 
-def take(tilt, gait, counts, at, n, use_accel):
-    """Take `n` samples, six counts each as the FIFO has them (rate x, y, z; force x, y, z), from `counts[at]` on.
+def views_of(counts):
+    """For each sample of an array a view of it and of the three behind it: with them `take` spares an addition a count.
 
-    Rates are 17.5 mdps a count, forces 8197 counts a g; both -32768 .. 32767. No more than a tick's 13 at a time, and
-    `tilt.tick` behind them: else the length of gravity may run away, and products out of the small ints.
+    :param array counts: six a sample as the FIFO has them: angular rate x, y, z (17.5 mdps a count), specific force x, y,
+        z (8197 counts = 1 g)
+    """
+    whole = memoryview(counts)
+    views = []
+    for at in range(0, len(counts), 6):
+        views.append(whole[at : at + 24])
+    return views
 
+
+def take(tilt, gait, views, at, n, use_accel):
+    """Take `n` samples from the one at `at` on. No more than a tick's 13 at a time, and `tilt.tick` behind them: else the
+    length of gravity may run away, and products out of the small ints.
+
+    :param list views: `views_of` samples
     :param int use_accel: 0 while the motor shakes the sensor: the gyroscope alone carries g, and gait waits
     """
+    # An interpreter has the first sixteen variables closest at hand: those that are used most.
+    gx, gy, gz = tilt.g
+    x = gx >> 8
+    y = gy >> 8
+    z = gz >> 8
+    k = 0
+    f1, low, up, extreme = gait._wave
+    g = tilt.g
     phase = tilt._phase
     pull = use_accel
     if phase:
@@ -54,51 +74,50 @@ def take(tilt, gait, counts, at, n, use_accel):
     bx = bx * _RATE_MUL - 16384
     by = by * _RATE_MUL - 16384
     bz = bz * _RATE_MUL - 16384
-    gx, gy, gz = tilt.g
-    g = tilt.g
     sx, sy, sz, n_groups = tilt.sums
     sq, mx, my, mz, n_felt = gait._sums
     n_felt -= n_groups
-    f1, low, up, extreme = gait._wave
     age = gait._age
     hysteresis = gait._hysteresis
     doubt = gait._doubt
     still = gait.still
     while n:
-        if n > 3 and not phase:
-            wx = counts[at] + counts[at + 6]
-            wy = counts[at + 1] + counts[at + 7]
-            wz = counts[at + 2] + counts[at + 8]
-            ax = counts[at + 3] + counts[at + 9]
-            ay = counts[at + 4] + counts[at + 10]
-            az = counts[at + 5] + counts[at + 11]
-            ux = counts[at + 12] + counts[at + 18]
-            uy = counts[at + 13] + counts[at + 19]
-            uz = counts[at + 14] + counts[at + 20]
-            cx = counts[at + 15] + counts[at + 21]
-            cy = counts[at + 16] + counts[at + 22]
-            cz = counts[at + 17] + counts[at + 23]
-            at += 24
+        if not phase and n > 3:
+            four = views[at]
+            wx = four[0] + four[6]
+            wy = four[1] + four[7]
+            wz = four[2] + four[8]
+            ax = four[3] + four[9]
+            ay = four[4] + four[10]
+            az = four[5] + four[11]
+            ux = four[12] + four[18]
+            uy = four[13] + four[19]
+            uz = four[14] + four[20]
+            cx = four[15] + four[21]
+            cy = four[16] + four[22]
+            cz = four[17] + four[23]
+            at += 4
             n -= 4
         else:
             if not phase:
                 wx = wy = wz = ax = ay = az = ux = uy = uz = cx = cy = cz = 0
             while n and phase < 4:
+                four = views[at]
                 if phase < 2:
-                    wx += counts[at]
-                    wy += counts[at + 1]
-                    wz += counts[at + 2]
-                    ax += counts[at + 3]
-                    ay += counts[at + 4]
-                    az += counts[at + 5]
+                    wx += four[0]
+                    wy += four[1]
+                    wz += four[2]
+                    ax += four[3]
+                    ay += four[4]
+                    az += four[5]
                 else:
-                    ux += counts[at]
-                    uy += counts[at + 1]
-                    uz += counts[at + 2]
-                    cx += counts[at + 3]
-                    cy += counts[at + 4]
-                    cz += counts[at + 5]
-                at += 6
+                    ux += four[0]
+                    uy += four[1]
+                    uz += four[2]
+                    cx += four[3]
+                    cy += four[4]
+                    cz += four[5]
+                at += 1
                 n -= 1
                 phase += 1
             if phase < 4:
@@ -115,9 +134,7 @@ def take(tilt, gait, counts, at, n, use_accel):
         wy = (wy * _SUM_MUL - by) >> 15
         wz = (wz * _SUM_MUL - bz) >> 15
         # In the sensor's frame a fixed vector turns by -w: g' = g + g x w, an axis after the other, each from what the
-        # ones before it have become.
-        y = gy >> 8
-        z = gz >> 8
+        # ones before it have become. y and z are g's since the turn before.
         gx += (y * wz - z * wy) >> 8
         x = gx >> 8
         gy += (z * wx - x * wz) >> 8
@@ -180,13 +197,13 @@ def take(tilt, gait, counts, at, n, use_accel):
             mz += ez
         else:
             # A knock of the clip at a footfall is short; a jog is broad. 1 g of either is enough.
-            x = ex if -_KNOCK < ex < _KNOCK else (_KNOCK if ex > 0 else -_KNOCK)
-            y = ey if -_KNOCK < ey < _KNOCK else (_KNOCK if ey > 0 else -_KNOCK)
-            z = ez if -_KNOCK < ez < _KNOCK else (_KNOCK if ez > 0 else -_KNOCK)
-            sq += x * x + y * y + z * z
-            mx += x
-            my += y
-            mz += z
+            ex = ex if -_KNOCK < ex < _KNOCK else (_KNOCK if ex > 0 else -_KNOCK)
+            ey = ey if -_KNOCK < ey < _KNOCK else (_KNOCK if ey > 0 else -_KNOCK)
+            ez = ez if -_KNOCK < ez < _KNOCK else (_KNOCK if ez > 0 else -_KNOCK)
+            sq += ex * ex + ey * ey + ez * ez
+            mx += ex
+            my += ey
+            mz += ez
 
         # ---- steps (26 Hz, 1/8192 g): two poles twice, then peaks that stand out of the trough before them ----
         f1 += (v - f1) * _SMOOTH >> 4

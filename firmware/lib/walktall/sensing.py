@@ -272,23 +272,23 @@ class Sensing(Wearing):
         ticked = 0
         self._owed += n
         while n:
-            believed = self._supply.believe(counts, at, n)
+            believed = self._supply.believe(counts, 6 * at, n)
             n -= believed
             if believed and self._gap:
                 self._close_gap()
             while believed:
-                taken = chain.burst(counts, at, believed)
+                taken = chain.burst(self._views, at, believed)
                 if self.trace.raw_left:
-                    self._record_raw(counts, at, taken)
+                    self._record_raw(counts, 6 * at, taken)
                 believed -= taken
-                at += 6 * taken
+                at += taken
                 ticked |= chain.closed
                 if chain.closed & e.SECOND:
                     self._each_worn_second()
             if n:
                 # A stale one.
                 n -= 1
-                at += 6
+                at += 1
                 self._gap += 1
                 if self._gap >= _GAP_PIECE:
                     self._close_gap()

@@ -7,6 +7,11 @@ cdef enum:
     TICK_SAMPLES = 13
     SECOND = 2
 
+# A tick as the FIFO has it, the gyroscope first, and `motion.views_of` it. What is left of a tick waits in the chain.
+cdef short[6 * TICK_SAMPLES] room
+cdef const short[::1] tick = <short[:6 * TICK_SAMPLES]> room
+cdef list views = [tick[i : i + 24] for i in range(0, 6 * TICK_SAMPLES, 6)]
+
 
 def burst(Chain chain, const short[::1] counts, int begin, bint by_tick):
     """Feed samples ``begin ..`` of ``counts`` (six each: ax ay az gx gy gz) to the chain, up to the first that the
@@ -15,9 +20,6 @@ def burst(Chain chain, const short[::1] counts, int begin, bint by_tick):
 
     :returns: (samples taken so far, what the last of them closed: 0 only at the end of the block)
     """
-    cdef short[6 * TICK_SAMPLES] room
-    # As the FIFO has them: the gyroscope first.
-    cdef const short[::1] tick = <short[:6 * TICK_SAMPLES]> room
     cdef Session session = chain.session
     cdef int n = <int> (counts.shape[0] // 6)
     cdef int at = begin
@@ -33,7 +35,7 @@ def burst(Chain chain, const short[::1] counts, int begin, bint by_tick):
             room[i + 3] = row[i]
             room[i + 4] = row[i + 1]
             room[i + 5] = row[i + 2]
-        at += chain.burst(tick, 0, some)
+        at += chain.burst(views, 0, some)
         if chain.closed:
             chain.buzz_request = 0
             if by_tick or chain.ring._count:

@@ -32,11 +32,13 @@ cdef class Chain:
     cdef public int _in_tick, _ticks, _shaken, _special, _spoilt, _settle, _walking, _buzz_tick, _cadence
     cdef public int closed
     cdef public short[::1] _one
+    cdef public list _views
     cdef public int may_doze, _wakeful, _doze, _n_ticks
 
     cpdef void configure(self, settings) except *
     cpdef void _note(self) except *
-    cpdef int burst(self, const short[::1] counts, int at, int n) except? -1
+    @cython.locals(one='const short[::1]')
+    cpdef int burst(self, list views, int at, int n) except? -1
     cpdef int sample(self, int ax, int ay, int az, int wx, int wy, int wz) except? -1
     cpdef int _tick(self) except? -1
     cpdef void begin(self) except *

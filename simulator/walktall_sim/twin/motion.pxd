@@ -7,6 +7,7 @@ from walktall_sim.twin.tilt cimport Tilt
 
 
 @cython.locals(
+    four='const short[::1]',
     phase=cython.int, pull=cython.int, young=cython.int, n_groups=cython.int, n_felt=cython.int,
     gx=cython.int, gy=cython.int, gz=cython.int, bx=cython.int, by=cython.int, bz=cython.int,
     wx=cython.int, wy=cython.int, wz=cython.int, ux=cython.int, uy=cython.int, uz=cython.int,
@@ -17,4 +18,4 @@ from walktall_sim.twin.tilt cimport Tilt
     sq=cython.int, mx=cython.int, my=cython.int, mz=cython.int, up=cython.int, extreme=cython.int, felt=cython.int, f1=cython.int, low=cython.int,
     newest=cython.int, doubt=cython.int, lag=cython.int,
 )
-cpdef void take(Tilt tilt, Gait gait, const short[::1] counts, int at, int n, int use_accel) except *
+cpdef void take(Tilt tilt, Gait gait, list views, int at, int n, int use_accel) except *

@@ -18,7 +18,7 @@ from walktall.chain import Chain
 from walktall.device import Device
 from walktall.gait import Gait
 from walktall.hw.imu import Imu
-from walktall.motion import take
+from walktall.motion import take, views_of
 from walktall.supply import Supply
 from walktall.tilt import Tilt
 
@@ -48,6 +48,7 @@ def burst(first):
 
 
 bursts = [burst(k * BURST) for k in range(N_BURSTS)]
+views = [views_of(words) for words in bursts]
 level = bytes((6 * BURST, 0, 0, 0))
 
 
@@ -142,14 +143,14 @@ def drain():
 
 def run(chain):
     bus.next = 0
-    got = imu.counts
+    samples = views_of(imu.counts)
     begin = now_us()
     for _ in range(N_BURSTS):
         n = imu.drain()
         at = 0
         while n:
-            taken = chain.burst(got, at, n)
-            at += 6 * taken
+            taken = chain.burst(samples, at, n)
+            at += taken
             n -= taken
         if chain.buzz_request:
             chain.buzz_request = 0
@@ -169,7 +170,7 @@ def motion():
     gait.still = 0
     begin = now_us()
     for k in range(N_BURSTS):
-        take(tilt, gait, counts, 6 * BURST * k, BURST, 1)
+        take(tilt, gait, views[k], 0, BURST, 1)
         tilt.drop_tick()  # as each tick does: sums that only grow would soon be no small ints
     return (now_us() - begin) / n_samples
 
@@ -185,7 +186,7 @@ def believe():
 # At the buzz: what the detector knew when it had to label.
 at_buzz = make_chain()
 for k in range(N_BURSTS):
-    at_buzz.burst(counts, 6 * BURST * k, BURST)
+    at_buzz.burst(views[k], 0, BURST)
     if at_buzz.buzz_request:
         break
 

@@ -1,7 +1,7 @@
 from kit import Chance, Digest, fifo, samples
 from walktall.calibrate import AVERAGING, IDLE, BiasTracker, Bow, Calibrator
 from walktall.gait import Gait
-from walktall.motion import take
+from walktall.motion import take, views_of
 from walktall.tilt import Tilt
 
 chance = Chance(14)
@@ -60,12 +60,13 @@ digest.tell()
 
 for name in ("walk", "extreme"):
     counts = fifo(samples(name))
+    views = views_of(counts)
     tilt = Tilt()
     gait = Gait()
     rest = BiasTracker()
     digest = Digest("rest " + name)
     for i in range(len(counts) // 6):
-        take(tilt, gait, counts, 6 * i, 1, 1)
+        take(tilt, gait, views, i, 1, 1)
         if i % 13 == 12:
             gait.tick(tilt)
             tilt.tick()

@@ -4,7 +4,7 @@ from walktall import limits as settings
 from walktall.coach import Coach
 from walktall.detector import Detector
 from walktall.gait import Gait
-from walktall.motion import take
+from walktall.motion import take, views_of
 from walktall.tilt import Tilt
 
 chance = Chance(13)
@@ -35,10 +35,11 @@ def run(name, changes, up):
     tilt = Tilt()
     gait = Gait()
     counts = fifo(samples(name))
+    views = views_of(counts)
     digest = Digest("detector", 200 * 6)
     shaken = 0
     for i in range(len(counts) // 6):
-        take(tilt, gait, counts, 6 * i, 1, 0 if shaken else 1)
+        take(tilt, gait, views, i, 1, 0 if shaken else 1)
         if i % 13 == 12:
             gait.tick(tilt)
             if name == "extreme" and chance.below(9) == 0:

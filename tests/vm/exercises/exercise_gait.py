@@ -1,15 +1,16 @@
 from kit import Digest, fifo, samples
 from walktall.gait import Gait
-from walktall.motion import take
+from walktall.motion import take, views_of
 from walktall.tilt import Tilt
 
 for name in ("corners", "extreme", "walk"):
     counts = fifo(samples(name))
+    views = views_of(counts)
     tilt = Tilt()
     gait = Gait()
     digest = Digest("gait " + name, 600)
     for i in range(len(counts) // 6):
-        take(tilt, gait, counts, 6 * i, 1, 0 if name == "extreme" and i // 100 % 7 == 3 else 1)
+        take(tilt, gait, views, i, 1, 0 if name == "extreme" and i // 100 % 7 == 3 else 1)
         if i % 13 == 12:
             tilt.tick()
             tilt.drop_tick()

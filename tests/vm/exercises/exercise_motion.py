@@ -1,6 +1,8 @@
+from array import array
+
 from kit import Chance, Digest, fifo, samples
 from walktall.gait import Gait
-from walktall.motion import take
+from walktall.motion import take, views_of
 from walktall.tilt import Tilt
 
 
@@ -10,6 +12,9 @@ def state(tilt, gait):
     told = tilt.g + tilt.sums + tilt.rate + gait._sums + [gait._age, up, extreme, f1, low]
     return told + [gait.steps, tilt._phase, gait._doubt, gait._mean] + list(gait._corr)
 
+
+room = array("h", bytes(2 * 6 * 13))
+views = views_of(room)
 
 # Bursts of any length, broken anywhere, are the same as sample after sample.
 for name in ("corners", "extreme", "walk"):
@@ -34,9 +39,10 @@ for name in ("corners", "extreme", "walk"):
             one_tilt.loosen(3)
         while at < end:
             taken = min(end - at, 13)
-            take(tilt, gait, counts, 6 * at, taken, use_accel)
-            for k in range(at, at + taken):
-                take(one_tilt, one_gait, counts, 6 * k, 1, use_accel)
+            room[: 6 * taken] = counts[6 * at : 6 * (at + taken)]
+            take(tilt, gait, views, 0, taken, use_accel)
+            for k in range(taken):
+                take(one_tilt, one_gait, views, k, 1, use_accel)
             at += taken
         same = same and state(tilt, gait) == state(one_tilt, one_gait)
         for value in state(tilt, gait):

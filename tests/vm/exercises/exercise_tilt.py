@@ -1,10 +1,11 @@
 from kit import Digest, fifo, samples
 from walktall.gait import Gait
-from walktall.motion import take
+from walktall.motion import take, views_of
 from walktall.tilt import Tilt
 
 for name in ("corners", "extreme", "walk"):
     counts = fifo(samples(name))
+    views = views_of(counts)
     for use_accel in (1, 0):
         tilt = Tilt()
         gait = Gait()
@@ -14,7 +15,7 @@ for name in ("corners", "extreme", "walk"):
         digest = Digest("tilt %s %d" % (name, use_accel), 15600)
         n = len(counts) // 6
         for i in range(n):
-            take(tilt, gait, counts, 6 * i, 1, use_accel)
+            take(tilt, gait, views, i, 1, use_accel)
             for value in tilt.g:
                 digest.add(value)
             if i % 13 == 12:

@@ -12,6 +12,7 @@ from walktall import limits as settings
 from walktall.buzz import Buzz
 from walktall.chain import Chain
 from walktall.hw.imu import Imu
+from walktall.motion import views_of
 from walktall.supply import Supply
 from walktall.ticks import ticks_add
 
@@ -20,7 +21,7 @@ def no_sleep(seconds):
     pass
 
 
-def one_burst(imu, supply, chain, buzz, now_ms):
+def one_burst(imu, views, supply, chain, buzz, now_ms):
     """What a poll does with a burst: bytes to duty."""
     supply.elapse(now_ms)
     n = imu.drain()
@@ -30,15 +31,15 @@ def one_burst(imu, supply, chain, buzz, now_ms):
     counts = imu.counts
     at = 0
     while n:
-        believed = supply.believe(counts, at, n)
+        believed = supply.believe(counts, 6 * at, n)
         n -= believed
         while believed:
-            taken = chain.burst(counts, at, believed)
+            taken = chain.burst(views, at, believed)
             believed -= taken
-            at += 6 * taken
+            at += taken
         if n:
             n -= 1
-            at += 6
+            at += 1
             chain.missed(1)
     if chain.buzz_request:
         duty = buzz.start(chain.buzz_request, now_ms, 40000)
@@ -51,6 +52,7 @@ def measure(name, tagged):
     bus = BusOfBytes(tagged, name)
     imu = Imu(lambda: bus, sleep=no_sleep)
     imu.start()
+    views = views_of(imu.counts)
     chain = Chain(settings.Settings())
     chain.session.start(1, 1, 0, 0, 4000)
     chain.set_upright(0, 8197, 0, 0, 0, 0, 90)
@@ -72,7 +74,7 @@ def measure(name, tagged):
         before = gc.mem_alloc()
         heap_lock()
         try:
-            duty = one_burst(imu, supply, chain, buzz, now_ms)
+            duty = one_burst(imu, views, supply, chain, buzz, now_ms)
         finally:
             heap_unlock()
         taken = gc.mem_alloc() - before

@@ -18,7 +18,7 @@ def _button_held():
     import digitalio
     from walktall import boards
 
-    profile = boards.select(board.board_id, os.getenv)
+    profile = boards.select(board.board_id, os.getenv, board)
     pin = boards.pin(board, profile.button_pin) if profile is not None else None
     if pin is None:
         return False

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import importlib.metadata
 import inspect
+import re
 import types
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -116,12 +117,21 @@ def _class(node: ast.ClassDef, does: type | None) -> type:
     return type(node.name, (behaviour,), members)
 
 
-def make_module(name: str, source: Path, does: dict[str, Any]) -> types.ModuleType:
+def _pads(text: str) -> dict[str, str]:
+    """By pin name the pad behind it, as the stub of a board tells in a comment: several names may have one."""
+    return dict(re.findall(r"^(\w+): microcontroller\.Pin  # (\w+)$", text, re.MULTILINE))
+
+
+def make_module(name: str, source: Path, does: dict[str, Any], shown: Iterable[str] = ()) -> types.ModuleType:
     """The module ``name`` with the surface of the stub ``source``.
 
     :param does: by name: classes and functions that do something, values of variables
+    :param shown: names of pins: one that has several is shown by the first of these, else by the first of the stub
     """
-    tree = ast.parse(source.read_text())
+    text = source.read_text()
+    tree = ast.parse(text)
+    pads = _pads(text)
+    pins = {pads[pin]: Mark(pin) for pin in reversed([*shown, *pads]) if pin in pads}
     module = types.ModuleType(name)
     declared: set[str] = set()
     for function, nodes in _functions(tree.body).items():
@@ -140,7 +150,7 @@ def make_module(name: str, source: Path, does: dict[str, Any]) -> types.ModuleTy
                 # The one instance of a class of this module, such as supervisor.runtime.
                 value = getattr(module, node.annotation.id)()
             elif value is None and ast.unparse(node.annotation) == "microcontroller.Pin":
-                value = Mark(variable)
+                value = pins[pads[variable]]
             setattr(module, variable, value)
     extra = set(does) - declared
     if extra:

@@ -116,19 +116,35 @@ class Desk:
         self.fed_s: list[float] = []
         self.watchdog_mode: Any = None
         self.files_written: list[str] = []
+        self.taken: set[str] = set()  # pins in use
         self.modules: dict[str, Any] = {}
 
     # What the parts do.
+
+    def _take(self, *pins: Any) -> None:
+        """As CircuitPython does with the pins that a part is made on.
+
+        :raises TypeError: it is no pin
+        :raises ValueError: it is in use
+        """
+        for pin in pins:
+            if not isinstance(pin, surface.Mark):
+                raise TypeError(f"argument must be of type 'Pin', not '{type(pin).__name__}'")
+            if pin.name in self.taken:
+                raise ValueError(f"{pin.name} in use")
+            self.taken.add(pin.name)
 
     def _makes(self) -> dict[str, dict[str, Any]]:
         desk = self
 
         class DigitalInOut:
             def __init__(self, pin: Any) -> None:
+                desk._take(pin)
                 self._pin = pin.name
                 self._output = False
 
             def deinit(self) -> None:
+                desk.taken.discard(self._pin)
                 desk.calls.append(("deinit", self._pin))
 
             def switch_to_output(self, value: bool = False, drive_mode: Any = None) -> None:
@@ -153,6 +169,7 @@ class Desk:
             def __init__(
                 self, pin: Any, *, duty_cycle: int = 0, frequency: int = 500, variable_frequency: bool = False
             ) -> None:
+                desk._take(pin)
                 desk.calls.append(("pwm", (pin.name, frequency)))
                 self._duty = duty_cycle
 
@@ -168,14 +185,21 @@ class Desk:
 
         class I2C:
             def __init__(self, scl: Any, sda: Any, *, frequency: int = 100000, timeout: int = 255) -> None:
+                desk._take(scl, sda)
+                self._pins = {scl.name, sda.name}
                 desk.calls.append(("i2c", (scl.name, sda.name)))
                 # The sensor's bus, or another one with pull-ups of its own.
-                bus = desk.bus.reopen() if sda.name == desk.profile.imu_sda else VirtualI2C(desk.clock)
+                try:
+                    bus = desk.bus.reopen() if sda.name == desk.profile.imu_sda else VirtualI2C(desk.clock)
+                except RuntimeError:
+                    desk.taken -= self._pins
+                    raise
                 for name in ("try_lock", "unlock", "scan", "writeto", "readfrom_into", "writeto_then_readfrom"):
                     setattr(self, "_" + name, getattr(bus, name))
                 self._deinit = bus.deinit
 
             def deinit(self) -> None:
+                desk.taken -= self._pins
                 self._deinit()
 
             def try_lock(self) -> bool:
@@ -198,6 +222,9 @@ class Desk:
 
         class AnalogIn:
             def __init__(self, pin: Any) -> None:
+                desk._take(pin)
+                if not re.match(r"A\d|VBATT|VOLTAGE_MONITOR", pin.name):
+                    raise ValueError("Invalid pin")  # no converter behind it
                 desk.calls.append(("analog", pin.name))
                 self.value = 26000
                 self.reference_voltage = 3.3
@@ -305,6 +332,7 @@ class Desk:
         }
 
     def _make_modules(self) -> None:
+        self.taken.clear()
         made: dict[str, Any] = {}
         does = self._makes()
         for name, what in does.items():
@@ -317,7 +345,11 @@ class Desk:
         made["usb_cdc"].data = made["usb_cdc"].Serial()
         runtime = made["supervisor"].runtime
         runtime.safe_mode_reason = getattr(made["supervisor"].SafeModeReason, self.safe_mode)
-        made["board"] = surface.make_module("board", surface.board_stub(self.board_id), {"board_id": self.board_id})
+        # The names of the profile and of settings.toml, where a pin has several.
+        shown = [str(name) for name in (*vars(self.profile).values(), "LED_RED", *self.env.values())]
+        made["board"] = surface.make_module(
+            "board", surface.board_stub(self.board_id), {"board_id": self.board_id}, shown
+        )
         made["time"] = types.SimpleNamespace(
             sleep=self._sleep,
             monotonic=lambda: self.clock.now_us / 1e6,
@@ -637,7 +669,7 @@ def test_a_line_of_settings_toml_that_cannot_be_read_is_refused_and_told(desk: C
     one.port.host.open()
     one.port.host.write(wire.encode(wire.HELLO, 1))
     assert isinstance(one.work(5), Enough)
-    assert b"settings.toml: LED_ACTI" in bytes(one.port._to_host)
+    assert b"toml: LED_ACTIVE_LOW" in bytes(one.port._to_host)
 
 
 def test_the_clip_is_no_keyboard(desk: Callable[..., Desk]) -> None:
@@ -934,7 +966,7 @@ def test_wiring_that_is_refused_is_told(desk: Callable[..., Desk]) -> None:
     one.port.host.open()
     one.port.host.write(wire.encode(wire.HELLO, 1))
     one.work(5)
-    assert b"settings.toml: MOTOR_PIN" in bytes(one.port._to_host)
+    assert b"toml: MOTOR_PIN" in bytes(one.port._to_host)
 
 
 # ---- settings.toml, requirements.txt --------------------------------------------------------------------------------

@@ -531,6 +531,8 @@ def test_dates_of_the_report_follow_the_zone_of_the_computer(clip: tuple[Desk, s
     [
         ({"battery_mv": 3400}, "the battery is low"),
         ({"errors": 3, "last_error": "imu: OSError"}, "something went wrong in it (imu: OSError): it went on"),
+        ({"last_error": "last run: KeyError"}, "it tells of its start: last run: KeyError"),
+        ({"last_error": "toml: MOTOR_PINN"}, "settings.toml: WALKTALL_MOTOR_PINN is refused or not known"),
         ({"fw_version": 1}, "its firmware is older than this tool"),
         ({"utc_s": 0}, "its clock is not set"),
         ({"utc_s": 1000}, "slow: 'walktall download' sets it"),

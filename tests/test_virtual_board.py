@@ -380,6 +380,17 @@ def test_settings_toml_replaces_wiring_and_what_is_wrong_is_named() -> None:
     assert boards.select(boards.REFERENCE).motor == "pwm", "the table itself is untouched"
 
 
+@pytest.mark.parametrize("kind", [int, str])
+def test_numbers_of_settings_toml_may_come_as_text(kind: Any) -> None:
+    """CircuitPython's os.getenv gave numbers until 10.1, and gives text from 10.2 on."""
+    given = {"WALKTALL_IMU_ADDRESS": kind(107), "WALKTALL_LED_ACTIVE_LOW": kind(0)}
+    profile = boards.select(boards.REFERENCE, given.get)
+    assert (profile.imu_address, profile.led_active_low, profile.refused) == (107, 0, ())
+    assert boards.select(boards.REFERENCE, {"WALKTALL_IMU_ADDRESS": "0x6B"}.get).imu_address == 0x6B
+    for wrong in ("true", "", "106.0", "D0", True):
+        assert boards.select(boards.REFERENCE, {"WALKTALL_LED_ACTIVE_LOW": wrong}.get).refused
+
+
 def test_a_sensor_at_the_other_address_is_found_there() -> None:
     board = VirtualBoard(StillSource(), getenv={"WALKTALL_IMU_ADDRESS": 0x6B}.get)
     board.run_for(2)

@@ -8,8 +8,8 @@ from walktall_host import drive
 from tests.vm.machine import EXERCISES, FIRMWARE_LIB, Machine
 
 NAMES = sorted(path.stem for path in EXERCISES.glob("exercise_*.py"))
-# `boards` names pins and imports `hw`, which needs CircuitPython's own modules; some are for the host alone.
-NOT_PURE = {"__init__", "boards", *(name.removesuffix(".py") for name in HOST_ONLY)}
+# Some are for the host alone.
+NOT_PURE = {"__init__", *(name.removesuffix(".py") for name in HOST_ONLY)}
 
 
 @pytest.mark.parametrize("name", NAMES)

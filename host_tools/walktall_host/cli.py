@@ -32,6 +32,7 @@ from . import (
     reporting,
     selftest,
     whatif,
+    wiring,
 )
 from . import report as reports
 from .client import Hello, short_name, version_text
@@ -264,6 +265,8 @@ def _info_lines(hello: Hello, port: str) -> list[Table]:
     row("running", f"{duration(number('uptime_s'))}, its boot {number('boot')}{reason and f', after {reason}'}")
     if number("errors"):
         row("errors", f"{number('errors')} since it started; the last one: {hello.text('last_error') or 'not told'}")
+    elif hello.text("last_error"):
+        row("errors", f"none since it started; of its start it tells: {wiring.words(hello.text('last_error'))}")
     return [table]
 
 
@@ -307,6 +310,8 @@ def _warnings(hello: Hello) -> list[str]:
         found.append("its clock is not set: 'walktall download' sets it")
     if number("errors"):
         found.append(f"something went wrong in it ({hello.text('last_error') or 'it does not say what'}): it went on")
+    elif hello.text("last_error"):
+        found.append(f"it tells of its start: {wiring.words(hello.text('last_error'))}")
     if number("utc_s") and abs(_now_utc_s() - number("utc_s")) > _CLOCK_OFF_S:
         off_s = number("utc_s") - _now_utc_s()
         found.append(

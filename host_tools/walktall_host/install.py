@@ -19,7 +19,7 @@ import typer
 from walktall import __version__, wire
 
 from . import drive as drives
-from . import selftest, volumes
+from . import selftest, volumes, wiring
 from .client import short_name
 from .errors import BadInput, NoDevice, TransferFailed, WalktallError
 from .options import Device, Json, Port, Quiet, note
@@ -384,6 +384,7 @@ def _check(drive: Path | None, files: Files, json_: bool, quiet: bool) -> None:
     if json_:
         write_json(_document(found[0], volume, check_owner(found[0], True), plan))
     elif not quiet:
+        wiring.warn(found[0], volume.board_id)
         for mark, paths in (("missing", plan.new), ("differs", plan.changed), ("not ours", plan.stale)):
             for path in paths:
                 print(f"{mark:<9} {safe(str(path))}")
@@ -410,6 +411,7 @@ def _tell(root: Path, volume: volumes.Volume, before: str, plan: Plan) -> None:
         )
     if plan.kept:
         print("settings.toml is yours and stays as it is.")
+    wiring.warn(root, volume.board_id)
 
 
 def _document(root: Path, volume: volumes.Volume, before: str, plan: Plan) -> dict[str, Any]:
@@ -424,4 +426,5 @@ def _document(root: Path, volume: volumes.Volume, before: str, plan: Plan) -> di
         "removed": [safe(str(path)) for path in plan.stale],
         "same": len(plan.same),
         "settings_kept": plan.kept,
+        "settings_wrong": wiring.of_drive(root, volume.board_id),
     }

@@ -1,7 +1,7 @@
 """The supported boards: a row of pin names and a choice of banks for each. Names only, nothing is opened here.
 
-``select(board_id, getenv)`` gives the profile of a board with what ``settings.toml`` on the drive says laid over it;
-``pin`` looks a name up on CircuitPython's ``board`` module, which is handed in.
+``select(board_id, getenv, board)`` gives the profile of a board with what ``settings.toml`` on the drive says laid over
+it; ``pin`` looks a name up on CircuitPython's ``board`` module, which is handed in.
 
 ============================== ================================================= ===========================
 key in ``settings.toml``       value                                             replaces
@@ -18,8 +18,9 @@ key in ``settings.toml``       value                                            
 ``WALKTALL_BATTERY_PIN``       pin name; empty for none                          ``battery_pin``
 ============================== ================================================= ===========================
 
-A key that is absent or of the wrong kind changes nothing and is named in ``Profile.refused``: bad settings never stop
-the device. Pin names are CircuitPython's, as ``dir(board)`` prints them.
+A key that is absent changes nothing. Nor does one of the wrong kind, one that names a pin which this board lacks, or
+one whose pin another part has: it is named in ``Profile.refused``. Bad settings never stop the device. Pin names are
+CircuitPython's, as ``dir(board)`` prints them.
 
 Sources: CircuitPython's ``pins.c`` of each board, facts/hardware.md. Not seen on physical boards.
 """
@@ -64,7 +65,10 @@ _ROWS = (
 )
 REFERENCE = "Seeed_XIAO_nRF52840_Sense"
 
-_SETTABLE = "motor_pin button_pin led_pin imu_sda imu_scl imu_power_pin battery_pin motor led_active_low imu_address"
+#: What settings.toml may say: in capitals, with WALKTALL_ before it.
+SETTABLE = "motor_pin button_pin led_pin imu_sda imu_scl imu_power_pin battery_pin motor led_active_low imu_address"
+# The pins among them, and what else is opened.
+_PINS = "motor_pin button_pin led_pin imu_sda imu_scl imu_power_pin battery_pin battery_enable_pin charge_pin"
 
 
 class Profile:
@@ -87,33 +91,41 @@ def names():
     return _ROWS[::2]
 
 
-def select(board_id, getenv=None):
+def select(board_id, getenv=None, board=None):
     """The profile of a board, or None if it is not supported.
 
     :param str board_id: ``board.board_id``
     :param getenv: ``os.getenv``; None leaves the profile as it is. It parses the file anew at each call: call this
         once.
+    :param board: CircuitPython's ``board`` module, which knows the pins; None believes their names
     """
     for k in range(0, len(_ROWS), 2):
         if _ROWS[k] == board_id:
             profile = Profile(board_id, _ROWS[k + 1])
             if getenv is not None:
-                _lay_over(profile, getenv)
+                _lay_over(profile, getenv, board)
             return profile
     return None
 
 
-def _lay_over(profile, getenv):
+def _lay_over(profile, getenv, board):
     refused = []
-    for field in _SETTABLE.split():
+    own = {}
+    # Not all that `board` has is a pin. Without it all of this is None, and any name will do.
+    kind = type(pin(board, profile.imu_sda))
+    for field in SETTABLE.split():
         key = "WALKTALL_" + field.upper()
+        before = getattr(profile, field)
         try:
             value = getenv(key)
+            if value is not None and isinstance(before, int):
+                # From CircuitPython 10.2 on a number comes as text, as it stands there.
+                value = int(str(value), 0)
         except (ValueError, OSError, RuntimeError):
             # It raises for a line that it cannot read, `true` or a missing quote: such a line is refused like the rest.
             refused.append(key)
             continue
-        if value is None:
+        if value is None or value == before:
             continue
         if field == "motor":
             fits = value in MOTORS
@@ -121,13 +133,37 @@ def _lay_over(profile, getenv):
             fits = value in (0, 1)
         elif field == "imu_address":
             fits = value in (0x6A, 0x6B)
+        elif value == "":
+            fits = field.endswith("_pin")
         else:
-            fits = isinstance(value, str) and (value != "" or field.endswith("_pin"))
+            fits = isinstance(value, str) and type(pin(board, value)) is kind
         if fits:
+            own[field] = before
             setattr(profile, field, value)
         else:
             refused.append(key)
+    if profile.motor != "pwm":
+        profile.motor_pin = ""
+    # One that is taken back may meet another: look until none is left.
+    field = _shared(profile, own, board)
+    while field:
+        setattr(profile, field, own.pop(field))
+        refused.append("WALKTALL_" + field.upper())
+        field = _shared(profile, own, board)
     profile.refused = tuple(refused)
+
+
+def _shared(profile, changed, board):
+    """A field, of those that are changed, whose pin another part has as well; None where there is none."""
+    for field in _PINS.split():
+        for other in _PINS.split():
+            if field in changed and field != other:
+                name = getattr(profile, field)
+                taken = getattr(profile, other)
+                # A pin may have several names.
+                if name and (pin(board, name) or name) == (pin(board, taken) or taken):
+                    return field
+    return None
 
 
 def pin(board, name):

@@ -20,28 +20,53 @@ from . import let_go
 _SPARE_KIB = 16
 
 
-def _output(name, value=False):
+def _made(profile, field, make, name=None):
+    """What is made on the pin of a field, or None: the board has none, or it does not do for this, which is told.
+
+    :param name: another pin of the same part
+    """
+    pin = boards.pin(board, name or getattr(profile, field))
+    if pin is not None:
+        try:
+            return make(pin)
+        except (OSError, RuntimeError, ValueError):
+            # In use, or without what it takes: no converter behind it, no timer left.
+            profile.refused += ("WALKTALL_" + field.upper(),)
+    return None
+
+
+def _output(profile, field, value=False, name=None):
     """A digital output, or None where the board has no such pin."""
     import digitalio
 
-    pin = boards.pin(board, name)
-    if pin is None:
-        return None
-    output = digitalio.DigitalInOut(pin)
-    output.switch_to_output(value=value)
+    output = _made(profile, field, digitalio.DigitalInOut, name)
+    if output is not None:
+        output.switch_to_output(value=value)
     return output
 
 
-def _input(name):
+def _input(profile, field):
     """A digital input with a pull-up, or None where the board has no such pin."""
     import digitalio
 
-    pin = boards.pin(board, name)
-    if pin is None:
-        return None
-    pulled = digitalio.DigitalInOut(pin)
-    pulled.switch_to_input(pull=digitalio.Pull.UP)
+    pulled = _made(profile, field, digitalio.DigitalInOut)
+    if pulled is not None:
+        pulled.switch_to_input(pull=digitalio.Pull.UP)
     return pulled
+
+
+def _refused(profile):
+    """Keys of settings.toml that do not hold, and those that nobody reads: `os.getenv` cannot tell a misspelt one."""
+    found = list(profile.refused)
+    try:
+        with open("/settings.toml", "rb") as file:
+            for _ in range(99):
+                key = file.readline(99).split(b"=")[0].strip()
+                if key.startswith(b"WALKTALL_") and key[9:].decode() not in boards.SETTABLE.upper().split():
+                    found.append(key.decode())
+    except (OSError, ValueError):
+        pass
+    return found
 
 
 def _make_imu(profile, shared):
@@ -56,7 +81,7 @@ def _make_imu(profile, shared):
 
     scl = boards.pin(board, profile.imu_scl)
     sda = boards.pin(board, profile.imu_sda)
-    power = _output(profile.imu_power_pin)
+    power = _output(profile, "imu_power_pin")
     return Imu(Opener(busio.I2C, scl, sda, shared).open, profile.imu_address, power, time.sleep)
 
 
@@ -64,11 +89,12 @@ def _make_motor(profile):
     """The motor, and the bus it shares with the sensor or None."""
     from . import motor as hw_motor
 
-    pin = boards.pin(board, profile.motor_pin)
-    if profile.motor == "pwm" and pin is not None:
+    if profile.motor == "pwm":
         import pwmio
 
-        return hw_motor.PwmMotor(pwmio.PWMOut(pin, frequency=hw_motor.PWM_FREQUENCY_HZ)), None
+        pwm = _made(profile, "motor_pin", lambda pin: pwmio.PWMOut(pin, frequency=hw_motor.PWM_FREQUENCY_HZ))
+        if pwm is not None:
+            return hw_motor.PwmMotor(pwm), None
     if profile.motor == "drv2605":
         import adafruit_drv2605
         import busio
@@ -185,23 +211,20 @@ def _open_to_read(path, mode):
 
 
 def _make_power(profile):
+    import analogio
+
     from .power import Power
 
     # It holds on to the output: a pin object that is collected might let its pin go.
-    enable = _output(profile.battery_enable_pin, False)
-    adc = None
-    pin = boards.pin(board, profile.battery_pin)
-    if pin is not None:
-        import analogio
-
-        adc = analogio.AnalogIn(pin)
+    enable = _output(profile, "battery_enable_pin")
+    adc = _made(profile, "battery_pin", analogio.AnalogIn)
     reference_mv = 3300 if adc is None else int(adc.reference_voltage * 1000)
     return Power(
         adc,
         profile.battery_num,
         profile.battery_den,
         reference_mv,
-        _input(profile.charge_pin),
+        _input(profile, "charge_pin"),
         supervisor.runtime,
         enable,
     )
@@ -217,7 +240,7 @@ def _make_light(profile):
     # One of three, as on the XIAO: take all, for the colours.
     leds = []
     for name in names:
-        leds.append(_output(name, dark))
+        leds.append(_output(profile, "led_pin", dark, name))
     return None if None in leds else Light(leds, dark)
 
 
@@ -247,7 +270,7 @@ def make(retained, keep, reset_reason):
 
     from .wallclock import WallClock
 
-    profile = boards.select(board.board_id, os.getenv)
+    profile = boards.select(board.board_id, os.getenv, board)
     if profile is None:
         print("Walktall does not know the board", board.board_id)
         return None
@@ -262,18 +285,23 @@ def make(retained, keep, reset_reason):
     let_go(sys.modules, "adafruit_lsm6ds", "adafruit_register")
     gc.collect()
     keep()
-    told = ""
-    if profile.motor == "drv2605" and motor.missing:
-        told = "motor missing"
-    if retained.error:
-        told = "last run: " + retained.error
-    elif profile.refused:
-        told = "settings.toml: " + profile.refused[0].replace("WALKTALL_", "")
-    button = _input(profile.button_pin)
+    # Before the button: the light may take more pins than settings.toml knows of.
+    led = _make_light(profile)
+    power = _make_power(profile)
+    button = _input(profile, "button_pin")
     if button is not None:
         from .pins import Button
 
         button = Button(button)
+    told = ""
+    if profile.motor == "drv2605" and motor.missing:
+        told = "motor missing"
+    refused = _refused(profile)
+    if retained.error:
+        told = "last run: " + retained.error
+    elif refused:
+        # Of 24 characters: the key has room.
+        told = "toml: " + refused[0].replace("WALKTALL_", "")
     return {
         "imu": imu,
         "motor": motor,
@@ -281,8 +309,8 @@ def make(retained, keep, reset_reason):
         "port": _make_port(),
         "ticks_ms": supervisor.ticks_ms,
         "button": button,
-        "power": _make_power(profile),
-        "led": _make_light(profile),
+        "power": power,
+        "led": led,
         "rtc": WallClock(rtc.RTC(), time),
         "board_name": profile.board_id,
         "reset_reason": reset_reason,

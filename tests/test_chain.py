@@ -330,9 +330,7 @@ def test_calibration_takes_a_still_person_and_their_bias() -> None:
     assert wearer.chain.calibration_quality > 90
     tilt = wearer.chain.tilt
     # Quarter counts; in the second since it was set, what is followed in motion may have moved it by one.
-    assert all(
-        abs(b - wanted) <= 1 for b, wanted in zip(tilt.bias, (120, -48, 20), strict=True)
-    )
+    assert all(abs(b - wanted) <= 1 for b, wanted in zip(tilt.bias, (120, -48, 20), strict=True))
     wearer.t = 0.0
     for _ in range(2 * HZ):
         wearer.chain.sample(0, 8000, -1800, 30, -12, 5)

@@ -455,7 +455,11 @@ def test_what_is_not_understood_is_refused_in_one_line(text: str, words: str) ->
 )
 def test_what_a_module_only_hands_on_is_refused(text: str, words: str) -> None:
     """It may not have it any more."""
-    sources = {"far": "LIMIT = 5", "middle": "from . import far\nfrom .far import LIMIT\nprint(far, LIMIT)", "near": text}
+    sources = {
+        "far": "LIMIT = 5",
+        "middle": "from . import far\nfrom .far import LIMIT\nprint(far, LIMIT)",
+        "near": text,
+    }
     files = {PurePosixPath(f"lib/walktall/{name}.py"): text.encode() for name, text in sources.items()}
     with pytest.raises(compact.NotCompact) as refused:
         compact.compact(files, [])

@@ -487,8 +487,8 @@ def _fold(trees: dict[PurePosixPath, ast.Module]) -> dict[str, dict[str, int]]:
 
 
 def _refuse_handed_on(trees: Mapping[PurePosixPath, ast.Module], numbers: Mapping[str, Mapping[str, int]]) -> None:
-    """What a module of ours only has from another one is asked for there: it may not have it any more. Nor does a module
-    set another's number.
+    """What a module of ours only has from another one is asked for there: it may not have it any more. Nor does a
+    module set another's number.
 
     :raises NotCompact: one does
     """
@@ -598,8 +598,8 @@ def _drop_imports(trees: Mapping[PurePosixPath, ast.Module]) -> None:
 
 
 def _words(trees: Iterable[ast.Module]) -> set[str]:
-    """Names that stand in strings by themselves, dotted ones in parts, or before a ``=``: attributes by name, keywords of
-    a dict."""
+    """Names that stand in strings by themselves, dotted ones in parts, or before a ``=``: attributes by name, keywords
+    of a dict."""
     found = set()
     for tree in trees:
         for node in ast.walk(tree):
@@ -630,7 +630,7 @@ def short_names(
             beside[name] |= space
     names: dict[str, str] = {}
     looked_up = set().union(*(_seen_from_outside(tree) for tree in trees.values()))
-    often = set().union(*(_asked_for_often(tree, _OFTEN[path.stem]) for path, tree in trees.items() if path.stem in _OFTEN))
+    often = set().union(*(_asked_for_often(tree, _OFTEN.get(path.stem, ())) for path, tree in trees.items()))
     used: Counter[str] = Counter()
     used_often: Counter[str] = Counter()
     # The most crowded first: few short names suffice then.

@@ -327,9 +327,7 @@ def _case(place: _Place, file: Path, defaults: Mapping[str, Any], own: Mapping[s
         yield Case(file.stem, shown, walk, options, faults, expected, f"{place.file}:{place.line}", missing)
 
 
-def _walks(
-    place: _Place, file: Path, table: Mapping[str, Any]
-) -> tuple[list[Source | None], bool, str]:
+def _walks(place: _Place, file: Path, table: Mapping[str, Any]) -> tuple[list[Source | None], bool, str]:
     """What a case is played on; whether it is one of several; why it cannot be played here."""
     kinds = [key for key in WALKS if key in table]
     if len(kinds) != 1:

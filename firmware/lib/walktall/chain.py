@@ -138,7 +138,7 @@ class Chain:
     # ---- samples ----
 
     def burst(self, views, at, n):
-        """Take samples from the one at `at` on, `n` at the most, up to the first that closes a tick: how many were taken.
+        """Take samples from the one at `at` on, at most `n`, up to the first that closes a tick: how many were taken.
 
         `closed` is then 0, or `events.TICK`, or `events.TICK | events.SECOND`: what the last of them closed.
 

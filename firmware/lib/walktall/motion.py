@@ -35,10 +35,11 @@ _SMOOTH = const(5)  # of 16, twice: -3 dB at 1.0 Hz, a quarter is left at 2.75 H
 
 
 def views_of(counts):
-    """For each sample of an array a view of it and of the three behind it: with them `take` spares an addition a count.
+    """For each sample of an array a view of it and of the three behind it. Indices within a view are constants: `take`
+    spares an addition a count.
 
-    :param array counts: six a sample as the FIFO has them: angular rate x, y, z (17.5 mdps a count), specific force x, y,
-        z (8197 counts = 1 g)
+    :param array counts: six a sample as the FIFO has them: angular rate x, y, z (17.5 mdps a count), specific force x,
+        y, z (8197 counts = 1 g)
     """
     whole = memoryview(counts)
     views = []
@@ -48,8 +49,8 @@ def views_of(counts):
 
 
 def take(tilt, gait, views, at, n, use_accel):
-    """Take `n` samples from the one at `at` on. No more than a tick's 13 at a time, and `tilt.tick` behind them: else the
-    length of gravity may run away, and products out of the small ints.
+    """Take `n` samples from the one at `at` on. No more than a tick's 13 at a time, and `tilt.tick` behind them: else
+    the length of gravity may run away, and products out of the small ints.
 
     :param list views: `views_of` samples
     :param int use_accel: 0 while the motor shakes the sensor: the gyroscope alone carries g, and gait waits

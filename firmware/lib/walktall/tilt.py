@@ -5,8 +5,11 @@ its first and its last two rates, the estimate is pulled toward the group's mean
 
     g <- g + g x w             (an axis after the other, each from what the ones before have become; w of two rates)
     g <- g + (a - g) / 2^K     (low pass of the specific force in the turning frame)
-    g <- g (3 - |g|^2) / 2     (one Newton step of renormalisation)
     g <- g + g x w             (by the other two, the axes in the other order)
+
+and once a tick
+
+    g <- g (3 - |g|^2) / 2     (one Newton step of renormalisation)
 
 with w less the bias. All axes at once would drag g away from the axis of turning by sin(2a) w^2 / 4 a step, 0.7 degrees
 when somebody turns at 40 deg/s; so it is right to second order once a group is through. State in Q20 of 1 g; products

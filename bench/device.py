@@ -61,7 +61,7 @@ FREE_ON_A_BOARD = 144080
 FREE_AT_LEAST = 126112
 # What `cost_memory` tells beside imports; from VISIT on a computer is there.
 NOT_IMPORTS = ("code.py", "driver gone", "start gone", "device made", "resume gone", "visit made", "visit gone")
-VISIT = ("frames", "answers", "link", "visit", "visit made")
+VISIT = ("frames", "sending", "answers", "link", "telling", "visit", "visit made")
 _COUNTED_SAMPLES = 5200
 _SHOWN = 14
 

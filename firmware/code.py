@@ -28,7 +28,10 @@ _MODULES = ("detector", "trace", "sensing", "device")
 # What only making the device takes.
 _DONE = ("walktall.resume",)
 # What a computer's visit takes.
-_VISIT = ("walktall.visit", "walktall.link", "walktall.answers", "walktall.frames", "walktall.selftest")
+_VISIT = (
+    *("walktall.visit", "walktall.telling", "walktall.link", "walktall.answers", "walktall.sending"),
+    *("walktall.frames", "walktall.selftest"),
+)
 
 
 def _reset_reason():

@@ -20,7 +20,7 @@ from tests.test_faults import BACK_AFTER_RESTART_S
 FIRMWARE_LIB = Path(__file__).resolve().parent.parent / "firmware" / "lib" / "walktall"
 #: What the program does not load when it starts.
 LATER = {
-    *("answers", "frames", "link", "selftest", "visit"),  # when a computer comes
+    *("answers", "frames", "link", "selftest", "sending", "telling", "visit"),  # when a computer comes
     *("meanings", "records", "retrace", "settings", "wire"),  # the computer's side
 }
 #: A call of each part that the start makes: where it hangs, and its name.

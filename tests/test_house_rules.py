@@ -20,12 +20,12 @@ SIM = ROOT / "simulator" / "walktall_sim"
 LAYERS = (
     {"fixmath", "ticks", "events", "retained"},
     {"packing", "limits"},
-    {"slots", "frames", "answers", "rows", "settings"}
+    {"slots", "frames", "sending", "rows", "settings"}
     | {"tilt", "gait", "motion", "calibrate", "buttons", "supply", "coach"},
-    {"detector", "records", "meanings"},
+    {"detector", "records", "meanings", "answers"},
     {"buzz", "session", "wire"},
     {"chain", "journal", "trace"},
-    {"link", "selftest", "retrace"},
+    {"link", "selftest", "retrace", "telling"},
     {"visit", "resume", "wearing"},
     {"sensing"},
     {"device"},
@@ -206,8 +206,9 @@ def test_firmware_uses_only_what_circuitpython_has(path: Path) -> None:
 
 @pytest.mark.parametrize("name", sorted(HOT))
 def test_hot_code_holds_nothing_that_allocates_by_its_nature(name: str) -> None:
-    path = WALKTALL / f"{name}.py"
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse((WALKTALL / f"{name}.py").read_text())
+    tree.body = [node for node in tree.body if not (isinstance(node, ast.FunctionDef) and node.name in SELDOM)]
+    for node in ast.walk(tree):
         line = getattr(node, "lineno", 0)
         assert not isinstance(node, ast.JoinedStr), f"f-string, line {line}"
         assert not isinstance(node, (ast.ListComp, ast.GeneratorExp, ast.DictComp, ast.Lambda, ast.Yield)), (
@@ -217,8 +218,8 @@ def test_hot_code_holds_nothing_that_allocates_by_its_nature(name: str) -> None:
         assert not isinstance(node, ast.Slice), f"slice, line {line}"
 
 
-# What is called once a wearing or at a change of settings may build things.
-SELDOM = {"__init__", "configure"}
+# What is called once a wearing, once for an array or at a change of settings may build things.
+SELDOM = {"__init__", "configure", "views_of"}
 
 
 @pytest.mark.parametrize("name", sorted(HOT))

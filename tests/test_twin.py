@@ -146,7 +146,7 @@ def state(thing: Any, like: Any) -> dict[str, Any]:
             assert isinstance(mine, (int, bool)), name
             found[name] = int(mine)
         elif isinstance(value, (array, bytearray, list)):
-            found[name] = [list(one) if isinstance(one, memoryview) else one for one in mine]
+            found[name] = [list(one) if hasattr(one, "__len__") else one for one in mine]
         else:
             found[name] = state(mine, value)
     return found

@@ -15,7 +15,7 @@ from . import events as e
 from .coach import Coach
 from .detector import Detector
 from .gait import Gait
-from .motion import take, views_of
+from .motion import take
 from .session import Session
 from .tilt import Tilt
 
@@ -78,7 +78,7 @@ class Chain:
         #: What the last sample of a `burst` closed.
         self.closed = 0
         self._one = array("h", [0] * 6)
-        self._views = views_of(self._one)
+        self._views = [self._one]  # of a sample alone it is its own view
         self.buzz_request = 0
         self.calibration_result = c.NONE
         self.calibration_quality = 0

@@ -402,9 +402,13 @@ class Device(Sensing):
             if self.arriving == 1:
                 from . import frames  # noqa: F401
             elif self.arriving == 2:
-                from . import answers  # noqa: F401
+                from . import sending  # noqa: F401
             elif self.arriving == 3:
+                from . import answers  # noqa: F401
+            elif self.arriving == 4:
                 from . import link  # noqa: F401
+            elif self.arriving == 5:
+                from . import telling  # noqa: F401
             else:
                 self.arriving = 0
                 from .visit import Visit

@@ -63,7 +63,7 @@ def turns(n, ms):
 
 for visit in range(8):
     port.connected = True
-    turns(5, 20)
+    turns(7, 20)
     assert device.visit is not None
     for kind, body in (
         (wire.HELLO, b""),

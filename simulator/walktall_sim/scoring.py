@@ -174,9 +174,7 @@ def score(events: Sequence[dict[str, Any]] | Sequence[Line], truth: Truth) -> Sc
     buzzes = [line for line in events if line["event"] == "buzz"]
     for line in buzzes:
         at_s = float(line["t_s"])
-        own = [
-            n for n, one in enumerate(episodes) if one.fault == line.get("fault") and one.from_s <= at_s <= one.to_s
-        ]
+        own = [n for n, one in enumerate(episodes) if one.fault == line.get("fault") and one.from_s <= at_s <= one.to_s]
         if own:
             firsts.setdefault(own[0], at_s - episodes[own[0]].passes_s)
         else:

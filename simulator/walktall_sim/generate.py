@@ -37,6 +37,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from walktall_sim.printable import is_utf8
 from walktall_sim.turn import smoothstep
 
 Floats = NDArray[np.float64]
@@ -520,6 +521,8 @@ def write(walk: Walk, out: Path, progress: Callable[[int], None] | None = None) 
     :raises PlanError: the name or the place will not do
     """
     kind = kind_of(out)
+    if kind == "parquet" and not is_utf8(out.absolute()):
+        raise PlanError(f"{out}: a Parquet file needs a name in UTF-8; .csv and .csv.gz do not")
     done = 0
     try:
         handle, temporary = tempfile.mkstemp(prefix="." + out.name, dir=out.absolute().parent)

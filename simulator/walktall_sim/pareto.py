@@ -7,14 +7,13 @@ are the same for the same results.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from walktall_sim.plot import STYLE, svg_of
+from walktall_sim.plot import STYLE, png_of, svg_of
 
 _BLUE, _GREY, _INK = "#0072B2", "#777777", "#222222"
 _MOST_NAMED = 12
@@ -31,9 +30,7 @@ def picture(rows: Sequence[Mapping[str, Any]], names: Sequence[str], title: str,
         figure = _draw(rows, names, title)
         if kind == "svg":
             return svg_of(figure, title)
-        out = io.BytesIO()
-        figure.savefig(out, format="png", dpi=160)
-        return out.getvalue()
+        return png_of(figure)
 
 
 def _draw(rows: Sequence[Mapping[str, Any]], names: Sequence[str], title: str) -> Figure:

@@ -18,6 +18,7 @@ from typing import Any
 from walktall import records
 
 from walktall_sim import formats, generate, mounting, persons, replay, scoring
+from walktall_sim.printable import printable
 from walktall_sim.source import Faults
 from walktall_sim.turn import TurnError, parse_turn
 
@@ -323,13 +324,11 @@ def _case(place: _Place, file: Path, defaults: Mapping[str, Any], own: Mapping[s
     walks, several, missing = _walks(place, file, table)
     for walk in walks:
         options = _options(place, table, walk)
-        shown = f"{name} ({walk})" if several else name
-        yield Case(file.stem, shown, walk, options, faults, expected, f"{place.file}:{place.line}", missing)
+        shown = printable(f"{name} ({walk})" if several else name)
+        yield Case(printable(file.stem), shown, walk, options, faults, expected, f"{place.file}:{place.line}", missing)
 
 
-def _walks(
-    place: _Place, file: Path, table: Mapping[str, Any]
-) -> tuple[list[Source | None], bool, str]:
+def _walks(place: _Place, file: Path, table: Mapping[str, Any]) -> tuple[list[Source | None], bool, str]:
     """What a case is played on; whether it is one of several; why it cannot be played here."""
     kinds = [key for key in WALKS if key in table]
     if len(kinds) != 1:

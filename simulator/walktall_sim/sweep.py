@@ -114,6 +114,7 @@ _SHOWING = frozenset(
         "page",
         "pareto",
         "plot",
+        "printable",
         "pytest_plugin",
         "record",
         "serve",

@@ -236,7 +236,7 @@ def test_junit_tells_skipped_cases(tmp_path: Path) -> None:
     results = [checking.Result("s", "c", "f.toml:1", checking.SKIPPED, 0.0, why="not\x01 here")]
     root = ET.fromstring(checking.junit(results))
     valid(root)
-    assert root[0].get("skipped") == "1" and root[0][0][0].get("message") == "not here"
+    assert root[0].get("skipped") == "1" and root[0][0][0].get("message") == "not? here"
 
 
 # --- the page -----------------------------------------------------------------------------------------------------

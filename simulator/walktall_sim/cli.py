@@ -363,7 +363,7 @@ def generate(
         if plan is not None and minutes is not None:
             raise UsageError("--plan says how long the walk is; leave --minutes out")
         if not 0 <= seed < 2**63:
-            raise UsageError(f"--seed {seed}: must be a whole number from 0")
+            raise UsageError(f"--seed {seed}: must lie within 0 and {2**63 - 1}")
         if plan is not None:
             script = work.parse_plan(plan)
         else:
@@ -633,7 +633,7 @@ def sweep(
             from walktall_sim.whole import write_whole
 
             names = [one.name for one in varied]
-            title = f"{len(combos)} settings on {len(cases)} walks, {rows[0]['hours']:.1f} h each"
+            title = f"{len(combos)} settings on {len(cases)} walks, {rows[0]['hours']:.2f} h each"
             try:
                 write_whole(plot, pareto.picture(rows, names, title, kind))
             except OSError as error:

@@ -178,6 +178,7 @@ def test_options_that_mean_nothing_are_refused_in_one_line(
         (["--out", "walk.csv", "--minutes", "nan"], "--minutes"),
         (["--out", "walk.csv", "--minutes", "ten"], "--minutes"),
         (["--out", "walk.csv", "--seed", "-1"], "--seed"),
+        (["--out", "walk.csv", "--seed", str(2**64 - 1)], f"--seed {2**64 - 1}: must lie within 0 and {2**63 - 1}"),
         (["--out", "walk.csv", "--plan", "swim:10"], "swim"),
         (["--out", "walk.csv", "--plan", ""], "plan"),
         (["--out", "walk.csv", "--plan", "walk:10", "--minutes", "3"], "--plan"),

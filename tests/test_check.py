@@ -109,6 +109,9 @@ WRONG = {
     "unknown event": (GOOD.replace('"slip"', '"slips"'), 8, "slips"),
     "unknown field": (GOOD.replace("wear_s", "wear"), 9, "wear"),
     "window the wrong way round": (GOOD.replace("to_s = 46", "to_s = 4"), 7, "from_s"),
+    "fewer times than none": (GOOD.replace('"slip", times = 0', '"slip", times = -1'), 8, "times"),
+    "times and a half": (GOOD.replace('"slip", times = 0', '"slip", times = 1.5'), 8, "times"),
+    "seed beyond the last": (GOOD.replace("seed = 3", f"seed = {2**63}"), 3, str(2**63 - 1)),
     "unknown metric": (GOOD.replace('field = "wear_s"', 'metric = "speed"'), 9, "speed"),
     "bounds the wrong way round": (GOOD.replace("is = 60", "least = 3, most = 2"), 9, "least"),
     "two of one name": (GOOD + GOOD, 13, "two cases"),
@@ -236,7 +239,7 @@ def test_junit_tells_skipped_cases(tmp_path: Path) -> None:
     results = [checking.Result("s", "c", "f.toml:1", checking.SKIPPED, 0.0, why="not\x01 here")]
     root = ET.fromstring(checking.junit(results))
     valid(root)
-    assert root[0].get("skipped") == "1" and root[0][0][0].get("message") == "not here"
+    assert root[0].get("skipped") == "1" and root[0][0][0].get("message") == "not? here"
 
 
 # --- the page -----------------------------------------------------------------------------------------------------

@@ -1,7 +1,9 @@
 """The whole way over a real pty: virtual board, its own firmware, the walker's tool as a process of its own."""
 
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -81,3 +83,37 @@ def test_a_served_walk_is_downloaded_once_and_reported_as_it_was_replayed(
     text = host(store, "report").stdout
     assert "could be judged" in text
     assert "buzzes" in text
+
+
+def _ids(walk: Path, store: Path, *options: str) -> tuple[str, str, str, int]:
+    """Clip, journal and trace of a served walk, and how many sessions were new to the store."""
+    command = [*SIM, "serve", str(walk), "--speed", "max", "--tcp", "0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as clip:
+        try:
+            assert clip.stdout is not None
+            port = clip.stdout.readline().strip()
+            shown = host(store, "download", "--port", port, "--json")
+        finally:
+            clip.terminate()
+    assert shown.returncode == 0, shown.stderr
+    (device,) = json.loads(shown.stdout)["devices"]
+    with contextlib.closing(sqlite3.connect(store)) as opened:
+        query = "SELECT hex(trace_id) FROM device JOIN ring USING (device_key) WHERE hex(device_id) = ?"
+        traces = {row[0] for row in opened.execute(query, (device["device_id"].upper(),))}
+    (trace,) = traces
+    return device["device_id"], device["journal_id"], trace, device["new"]
+
+
+def test_the_same_walk_is_the_same_clip_again_and_another_one_is_another(walk: Path, tmp_path: Path) -> None:
+    other, copy = tmp_path / "other.csv", tmp_path / "copy.csv"
+    subprocess.run([*SIM, "generate", "--plan", PLAN, "--seed", "4", "--out", str(other)], check=True, timeout=60)
+    copy.write_bytes(walk.read_bytes())
+    store = tmp_path / "s.sqlite3"
+    first = _ids(walk, store)
+    assert first[3] == 1
+    assert _ids(copy, store) == (*first[:3], 0)
+    for wearing in ((other,), (walk, "--turn", "15@60+20/2"), (walk, "--set", "hold_s=15")):
+        found = _ids(wearing[0], store, *wearing[1:])
+        assert found[3] == 1
+        assert not set(found[:3]) & set(first[:3])
+    assert len(json.loads(host(store, "sessions", "--json").stdout)["sessions"]) == 4

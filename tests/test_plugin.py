@@ -62,6 +62,7 @@ def test_a_case_that_fails_says_what_was_expected_what_came_and_how_to_see_it(py
             "*FAILED expected wear_s = 61; found 60",
             "* s  buzz forward LEAN",
             f"*walktall-sim check {path} --case 'a lean' --html case.html",
+            "FAILED mine.walktall.toml::a lean - expected wear_s = 61; found 60",
         ]
     )
     assert "Traceback" not in result.stdout.str()
@@ -74,6 +75,25 @@ def test_suites_that_the_ini_file_names_are_collected_too(pytester: pytest.Pytes
     pytester.makefile(".toml", other=SUITE)
     pytester.makeini("[pytest]\nwalktall_suites = data/*.toml\n")
     project(pytester).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("ini", "said"),
+    [
+        ("data/*.toml", ""),
+        ("da*.toml", ""),
+        ("data/*.toml gone/*.toml", "*no file 'data/[*].toml gone/[*].toml'; each pattern has a line of its own"),
+        ("\n  data/*.toml\n  gone.toml", "*walktall_suites: no file 'gone.toml'"),
+    ],
+)
+def test_a_pattern_that_names_no_file_is_warned_of(pytester: pytest.Pytester, ini: str, said: str) -> None:
+    (pytester.mkdir("data") / "held.toml").write_text(SUITE.replace("[3, 4]", "3"))
+    pytester.makepyfile("def test_nothing():\n    pass\n")
+    pytester.makeini(f"[pytest]\nwalktall_suites = {ini}\n")
+    result = project(pytester)
+    result.assert_outcomes(passed=2 - (" " in ini.strip() and "\n" not in ini), warnings=bool(said))
+    if said:
+        result.stdout.fnmatch_lines([said])
 
 
 def test_a_wrong_suite_is_an_error_with_file_and_line(pytester: pytest.Pytester) -> None:
@@ -126,6 +146,14 @@ def test_what_will_not_do_is_told(walktall, walk):
         walktall.replay(walk)
 
 
+def test_a_word_that_is_none_is_refused(walktall):
+    told = walktall.replay("walk.csv")
+    assert told.of("buzz", fault="back") == told.of("slip") == []
+    for words in ({"event": "buz"}, {"event": "buzz", "fault": "front"}, {"event": "buzz", "label": "lean"}):
+        with pytest.raises(ValueError, match="is called .*; one of"):
+            told.of(**words)
+
+
 def test_a_suite_from_a_test(walktall):
     (one,) = [one for one in walktall.check("made") if one.name.startswith("small angles")]
     assert one.status == "passed"
@@ -138,7 +166,7 @@ def test_the_fixture_replays_recordings_and_rows(pytester: pytest.Pytester) -> N
     assert run(["generate", "--plan", "stand:6,walk:54", "--seed", "3", "--out", str(pytester.path / "walk.csv")]) == 0
     pytester.makepyfile(FIXTURE.replace("made", "small"))
     (pytester.path / "small").write_text(SUITE.replace("a lean", "small angles").replace("[3, 4]", "3"))
-    project(pytester).assert_outcomes(passed=7)
+    project(pytester).assert_outcomes(passed=8)
     result = project(pytester, "--fixtures")
     result.stdout.fnmatch_lines(["walktall*", "*Plays walks to the posture clip's own code*"])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -248,6 +249,8 @@ def test_wrong_use_is_one_line(suite: Path, arguments: list[str], capsys: pytest
     swept(suite, *arguments, status=2)
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 1 + (arguments == ["--vary", "on_deg=7"]), told
+    if arguments == ["--vary", "on_deg=7"]:
+        assert told[-1].endswith("that the device takes: off_deg (8) must be below on_deg (7)")
 
 
 def test_a_walk_that_cannot_be_played_is_named_with_its_line(
@@ -270,6 +273,17 @@ def test_the_picture_names_those_that_none_beats(suite: Path, tmp_path: Path) ->
     for word in words:
         assert word in said, word
     assert "on_deg 15" not in said
+
+
+def test_the_picture_has_the_hours_of_the_table_and_no_alarms_below_none(
+    suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "a.svg"
+    swept(suite, "--vary", "hold_s=10,15", "--case", "short", "--jobs", "1", "--plot", out)
+    (hours,) = re.findall(r", ([\d.]+ h), ", capsys.readouterr().out)
+    said = ["".join(node.itertext()) for node in ET.parse(out).iter("{http://www.w3.org/2000/svg}text")]
+    assert any(f"{hours} each" in one for one in said)
+    assert not [one for one in said if one.startswith(("-", "\N{MINUS SIGN}"))]
 
 
 def test_without_dask_one_line_names_the_extra(suite: Path, tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ class VirtualBoard:
     :param port: the device's end of a port; a ``MemoryPort`` if None
     :param on_motor_edge: called with (time in us, duty) when the motor's duty changes
     :param rate_ppm: how much too fast the sensor's oscillator runs
-    :param seed: of the ids that a formatted journal draws
+    :param seed: of the ids that are drawn: the clip's, its journals', its traces'
     :param getenv: ``settings.toml``
     :param button: whether a button is fitted; without it the loop has less to look at
     :param trace: whether the drive has a file for the trace
@@ -186,7 +186,7 @@ class VirtualBoard:
         port: DevicePort | None = None,
         on_motor_edge: Callable[[int, int], None] | None = None,
         rate_ppm: int = 0,
-        seed: int = 1,
+        seed: int | str = 1,
         getenv: Callable[[str], Any] | None = None,
         button: bool = True,
         trace: bool = True,

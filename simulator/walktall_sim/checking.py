@@ -23,6 +23,7 @@ import numpy as np
 from walktall import __version__
 
 from walktall_sim import generate, mounting, persons, recordings, replay, resample, scoring, suites, workers
+from walktall_sim.printable import printable
 from walktall_sim.replay import Line
 from walktall_sim.source import FaultyWalk, WalkSource
 
@@ -344,7 +345,7 @@ def junit(results: Sequence[Result]) -> bytes:
 
     def clean(text: str) -> str:
         # XML 1.0 has no other control characters.
-        return "".join(ch for ch in text if ch in "\t\n" or ch >= " ")
+        return printable(text, " \t\n")
 
     root = ET.Element("testsuites", name="walktall-sim check")
     for suite in dict.fromkeys(one.suite for one in results):
@@ -383,10 +384,7 @@ def saved(results: Sequence[Result]) -> bytes:
     """The results as `--save` keeps them: all events and figures, one case a line."""
     head = json.dumps({"walktall_check": 1, "version": __version__})
     lines = [
-        json.dumps(
-            {"case": one.key, "status": one.status, "events": list(one.events), "summary": one.summary},
-            ensure_ascii=False,
-        )
+        json.dumps({"case": one.key, "status": one.status, "events": list(one.events), "summary": one.summary})
         for one in results
     ]
     return ("\n".join([head, *lines]) + "\n").encode()

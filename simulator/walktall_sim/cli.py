@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import os
 import re
 import sys
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from walktall_sim.printable import harden_streams, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -99,7 +100,7 @@ def _say(text: str) -> None:
 
 def _note(text: str) -> None:
     """One line on standard error."""
-    print(f"walktall-sim: {text}", file=sys.stderr)
+    print(f"walktall-sim: {printable(text)}", file=sys.stderr)
 
 
 # --- replay -------------------------------------------------------------------------------------------------------
@@ -279,7 +280,7 @@ class _Person:
         trial = line.get("trial")
         if trial != self._trial:
             self._trial = trial
-            self._print(f"trial {trial}", "bold")
+            self._print(f"trial {printable(trial)}", "bold")
         if line["event"] == "summary":
             for part in _summary(line):
                 self._print(part)
@@ -362,7 +363,7 @@ def generate(
         if plan is not None and minutes is not None:
             raise UsageError("--plan says how long the walk is; leave --minutes out")
         if not 0 <= seed < 2**63:
-            raise UsageError(f"--seed {seed}: must be a whole number from 0")
+            raise UsageError(f"--seed {seed}: must lie within 0 and {2**63 - 1}")
         if plan is not None:
             script = work.parse_plan(plan)
         else:
@@ -370,7 +371,7 @@ def generate(
         walk = work.Walk(script, seed)
         with _progress("writing", walk.n_rows) as tell:
             rows = work.write(walk, out, tell)
-        print(f"{out}: {_clock(round(rows / work.RATE_HZ))}, {rows} rows, up +y, forward +z")
+        print(f"{printable(out)}: {_clock(round(rows / work.RATE_HZ))}, {rows} rows, up +y, forward +z")
         shown = [str(segment) for segment in script[:_PARTS_SHOWN]]
         more = f", and {len(script) - len(shown)} more parts" if len(script) > len(shown) else ""
         print("plan: " + ", ".join(shown) + more, flush=True)
@@ -445,7 +446,7 @@ def check(
             before = compare.load(against) if against is not None else None
         except (suites.SuiteError, compare.CompareError) as error:
             raise UsageError(str(error)) from None
-        stems = [file.stem for file in files]
+        stems = [printable(file.stem) for file in files]
         if len(set(stems)) < len(stems):
             raise UsageError(f"two suites are called {next(one for one in stems if stems.count(one) > 1)!r}")
         if case:
@@ -521,18 +522,18 @@ class _CheckTable:
         for one in results:
             if one.suite != suite:
                 suite = one.suite
-                self._console.print(Text(suite, style="bold"))
+                self._console.print(Text(printable(suite), style="bold"))
             text = Text("  ")
             text.append(f"{one.status:<8}", style=style[one.status])
             text.append(one.name)
             if one.why:
-                text.append(f": {one.why}")
+                text.append(f": {printable(one.why)}")
             self._console.print(text)
             for held in one.checks:
                 if not held.held and held.found:
                     self._console.print(Text(f"            expected {held.expected}; found {held.found}"))
             if one.status == checking.FAILED:
-                self._console.print(Text(f"            {one.where}", style="dim"))
+                self._console.print(Text(f"            {printable(one.where)}", style="dim"))
         totals = checking.totals(results)
         spent = sum(one.seconds for one in results)
         words = [f"{totals[status]} {status}" for status in style if totals[status]]
@@ -632,7 +633,7 @@ def sweep(
             from walktall_sim.whole import write_whole
 
             names = [one.name for one in varied]
-            title = f"{len(combos)} settings on {len(cases)} walks, {rows[0]['hours']:.1f} h each"
+            title = f"{len(combos)} settings on {len(cases)} walks, {rows[0]['hours']:.2f} h each"
             try:
                 write_whole(plot, pareto.picture(rows, names, title, kind))
             except OSError as error:
@@ -815,7 +816,7 @@ def record(
         if not len(rows):
             _note("nothing was measured; no file is written")
         else:
-            told = f"{out}: {_clock(round(rows[-1, 0]))}, {len(rows)} rows, {recorder.rate_hz():.2f} Hz"
+            told = f"{printable(out)}: {_clock(round(rows[-1, 0]))}, {len(rows)} rows, {recorder.rate_hz():.2f} Hz"
             print(told + (f", {recorder.gaps} gaps" if recorder.gaps else ", no gaps"), flush=True)
         if recorder.lost_contact:
             _note(f"{recorder.lost_contact}; what was measured until then is kept")
@@ -926,8 +927,7 @@ _EXTRAS = {"matplotlib": "plot", "dask": "dask", "distributed": "dask", "h5py": 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; its exit status. All errors end here, as one line on standard error."""
-    if sys.stdout is None:  # `>&-`
-        sys.stdout = io.StringIO()
+    harden_streams()
     try:
         code = app(args=spread(arguments), prog_name="walktall-sim", standalone_mode=False)
         sys.stdout.flush()

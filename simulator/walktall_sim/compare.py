@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from walktall_sim.checking import FAILED, PASSED, SKIPPED, Result, totals
+from walktall_sim.printable import printable
 from walktall_sim.replay import Line
 
 FAR_S = 30.0
@@ -155,7 +156,7 @@ def as_text(changes: Sequence[Change]) -> str:
     for change in changes:
         if change.case != case:
             case = change.case
-            out.append(f"  {case}")
+            out.append(f"  {printable(case)}")
         out.append(f"    {change.kind:<10} {change.text}")
     return "\n".join(out)
 
@@ -208,7 +209,7 @@ def _rows(rows: Sequence[tuple[str, str, str]], what: str) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    return text.replace("\n", " ").replace("|", "\\|").replace("<", "&lt;")
+    return printable(text.replace("\n", " ")).replace("|", "\\|").replace("<", "&lt;")
 
 
 def _counted(changes: Sequence[Change]) -> str:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from walktall_sim import mounting, recordings, resample
 from walktall_sim.formats import Columns
+from walktall_sim.printable import printable
 from walktall_sim.recordings import Floats
 
 _START_S = 2.0
@@ -289,10 +290,10 @@ def text(line: dict[str, Any]) -> str:
         return f"all {line['trials']} trials: {line['duration_s']:g} s, {line['rows']} rows; it looks like {axes}"
     rate = f"{line['rate_hz']:g} Hz" if line["rate_hz"] else str(line["trouble"])
     gaps = f"{line['gaps']} gaps ({line['gap_s']:g} s)" if line["gaps"] else "no gaps"
-    labels = ", ".join(line["labels"])
+    labels = ", ".join(map(printable, line["labels"]))
     forward = f", walking looks forward along {line['looks_forward']}" if line["looks_forward"] else ""
     out = (
-        f"trial {line['trial']}: {line['duration_s']:g} s, {line['rows']} rows, {rate}, {gaps}, "
+        f"trial {printable(line['trial'])}: {line['duration_s']:g} s, {line['rows']} rows, {rate}, {gaps}, "
         f"gravity at the start nearest {line['looks_up']}{forward}" + (f"; labels {labels}" if labels else "")
     )
     odd = []

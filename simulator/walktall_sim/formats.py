@@ -38,7 +38,7 @@ from numpy.typing import NDArray
 from walktall import rows as layout
 
 from walktall_sim import chips, resample
-from walktall_sim.recordings import AXES, NEEDED, OPTIONAL, RecordingError, Table, is_number
+from walktall_sim.recordings import AXES, NEEDED, OPTIONAL, RecordingError, Table, is_number, scanned
 
 Floats = NDArray[np.float64]
 
@@ -487,7 +487,7 @@ def _frames(file: Path, columns: Columns) -> Iterator[tuple[pl.DataFrame, int]]:
     try:
         with file.open("rb") as handle:
             if handle.read(4) == b"PAR1":
-                for frame in pl.scan_parquet(file).collect_batches(chunk_size=1 << 16, maintain_order=True):
+                for frame in scanned(file).collect_batches(chunk_size=1 << 16, maintain_order=True):
                     yield frame, 0
                 return
         data = _opener(file)()

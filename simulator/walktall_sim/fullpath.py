@@ -258,6 +258,7 @@ class Player:
 
     :param registers: False: a :class:`CountsImu` in the place of chip, bus and driver
     :param make: makes the detection chain of its settings
+    :param seed: of the ids that the board draws
     """
 
     def __init__(
@@ -269,12 +270,13 @@ class Player:
         clock: Clock | None = None,
         registers: bool = True,
         make: Callable[[Any], Any] = chain.Chain,
+        seed: int | str = 1,
     ) -> None:
         self._walk = walk
         self._options = options
         with _device_with(make):
             self.board = VirtualBoard(
-                walk.source, options.chip, clock, settings=walk.settings, port=port, button=False, seed=1
+                walk.source, options.chip, clock, settings=walk.settings, port=port, button=False, seed=seed
             )
         self.device: Any = self.board.device
         ahead = _AHEAD if walk.source.answer_s is None else 0

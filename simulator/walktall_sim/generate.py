@@ -25,9 +25,7 @@ from __future__ import annotations
 
 import gzip
 import math
-import os
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +35,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from walktall_sim.printable import is_utf8
 from walktall_sim.turn import smoothstep
+from walktall_sim.whole import part_of, removed
 
 Floats = NDArray[np.float64]
 
@@ -520,32 +520,23 @@ def write(walk: Walk, out: Path, progress: Callable[[int], None] | None = None) 
     :raises PlanError: the name or the place will not do
     """
     kind = kind_of(out)
+    if kind == "parquet" and not is_utf8(out.absolute()):
+        raise PlanError(f"{out}: a Parquet file needs a name in UTF-8; .csv and .csv.gz do not")
     done = 0
     try:
-        handle, temporary = tempfile.mkstemp(prefix="." + out.name, dir=out.absolute().parent)
-    except OSError as error:
-        raise PlanError(f"{out}: cannot be written ({error.strerror})") from None
-    os.close(handle)
-    part = Path(temporary)
-    rows = part.with_name(part.name + ".rows")
-    try:
-        text = rows if kind == "parquet" else part
-        # No name and no time in the gzip header: equal seeds give equal bytes.
-        with text.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) if kind == "csv.gz" else raw as sink:
-            for frame in walk.blocks():
-                sink.write(frame.write_csv(include_header=done == 0).encode())
-                done += frame.height
-                if progress is not None:
-                    progress(done)
-        if kind == "parquet":
-            # Polars streams from file to file; row groups of some ten thousand rows let a reader stream as well.
-            pl.scan_csv(rows, schema=frame.schema).sink_parquet(part, row_group_size=_BLOCK)
-        part.chmod(0o644)
-        part.replace(out)
+        with part_of(out) as part, removed(part.with_name(part.name + ".rows")) as rows:
+            text = rows if kind == "parquet" else part
+            # No name and no time in the gzip header: equal seeds give equal bytes.
+            with text.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) if kind == "csv.gz" else raw as sink:
+                for frame in walk.blocks():
+                    sink.write(frame.write_csv(include_header=done == 0).encode())
+                    done += frame.height
+                    if progress is not None:
+                        progress(done)
+            if kind == "parquet":
+                # Polars streams from file to file; row groups of some ten thousand rows let a reader stream as well.
+                pl.scan_csv(rows, schema=frame.schema).sink_parquet(part, row_group_size=_BLOCK)
     except (OSError, pl.exceptions.PolarsError) as error:
         why = getattr(error, "strerror", None) or str(error).split("\n", 1)[0]
         raise PlanError(f"{out}: cannot be written ({why})") from None
-    finally:
-        part.unlink(missing_ok=True)
-        rows.unlink(missing_ok=True)
     return done

@@ -16,6 +16,7 @@ from walktall import __version__
 
 from walktall_sim.checking import FAILED, PASSED, SKIPPED, Result, totals
 from walktall_sim.compare import Change
+from walktall_sim.printable import printable
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 TITLE = "Detector check"
@@ -40,7 +41,7 @@ def render(results: Sequence[Result], changes: Sequence[Change] | None = None, b
         changes=changes,
         before=before,
         suites=suites,
-    ).encode()
+    ).encode(errors="replace")
 
 
 def _case(number: int, one: Result) -> dict[str, object]:
@@ -50,8 +51,8 @@ def _case(number: int, one: Result) -> dict[str, object]:
     return {
         "name": one.name,
         "status": one.status,
-        "where": one.where,
-        "why": one.why,
+        "where": printable(one.where),
+        "why": printable(one.why),
         "notes": one.notes,
         "checks": one.checks,
         "buzzes": None if one.status == SKIPPED else count,

@@ -7,14 +7,13 @@ are the same for the same results.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from walktall_sim.plot import STYLE, svg_of
+from walktall_sim.plot import STYLE, png_of, svg_of
 
 _BLUE, _GREY, _INK = "#0072B2", "#777777", "#222222"
 _MOST_NAMED = 12
@@ -31,9 +30,7 @@ def picture(rows: Sequence[Mapping[str, Any]], names: Sequence[str], title: str,
         figure = _draw(rows, names, title)
         if kind == "svg":
             return svg_of(figure, title)
-        out = io.BytesIO()
-        figure.savefig(out, format="png", dpi=160)
-        return out.getvalue()
+        return png_of(figure)
 
 
 def _draw(rows: Sequence[Mapping[str, Any]], names: Sequence[str], title: str) -> Figure:
@@ -51,10 +48,12 @@ def _draw(rows: Sequence[Mapping[str, Any]], names: Sequence[str], title: str) -
         axes.set_xlabel("false alarms an hour")
         axes.set_ylabel(label)
         axes.grid(visible=True)
-        axes.set_xlim(left=0.0 if any((row["false_alarms_per_h"] or 0.0) > 0.0 for row in rows) else -0.05)
+        # None is at 0; without any the axis would be made up around it, and nobody buzzes less often than never.
+        axes.set_xlim(0.0, None if any((row["false_alarms_per_h"] or 0.0) > 0.0 for row in rows) else 1.0)
         _name(axes, best, names, name, factor)
     left.set_ylim(-4.0, 104.0)
-    right.set_ylim(bottom=min(0.0, right.get_ylim()[0]))
+    late = [float(row["latency_median_s"]) for row in rows if row["latency_median_s"] is not None]
+    right.set_ylim(right.get_ylim()[0] if min(late, default=0.0) < 0.0 else 0.0, None if any(late) else 1.0)
     handles, labels = left.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
     return figure

@@ -7,8 +7,10 @@ are the same for the same walk: no dates, no random names.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
+import warnings
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -24,6 +26,7 @@ from numpy.typing import NDArray
 from walktall import events
 
 from walktall_sim import replay, resample, turn
+from walktall_sim.printable import printable
 from walktall_sim.replay import Line, Options, ReplayError, Walk
 from walktall_sim.source import WalkSource
 from walktall_sim.whole import write_whole
@@ -160,7 +163,7 @@ def play(path: Path, options: Options, skipped: Callable[[str], None], out: Path
     if drawn is None:
         return
     walk, trace, lines = drawn
-    name = f"{path.name}, trial {walk.trial}" if walk.several else path.name
+    name = printable(f"{path.name}, trial {walk.trial}" if walk.several else path.name)
     try:
         write_whole(out, picture(walk, trace, lines, name, kind))
     except OSError as error:
@@ -178,9 +181,7 @@ def picture(walk: Walk, trace: Trace, lines: list[Line], title: str, kind: str) 
         figure = _draw(walk.source, trace, lines, title)
         if kind == "svg":
             return svg_of(figure, title)
-        out = io.BytesIO()
-        figure.savefig(out, format="png", dpi=_PNG_DPI)
-        return out.getvalue()
+        return png_of(figure)
 
 
 def element(source: WalkSource, trace: Trace, lines: list[Line]) -> str:
@@ -194,11 +195,28 @@ def element(source: WalkSource, trace: Trace, lines: list[Line]) -> str:
     return text
 
 
+@contextlib.contextmanager
+def _any_letters() -> Iterator[None]:
+    """A title may have letters that Matplotlib's font lacks: the reader's fonts have them, and a PNG shows boxes."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from", UserWarning)
+        yield
+
+
+def png_of(figure: Figure) -> bytes:
+    """A figure as the bytes of a PNG file."""
+    out = io.BytesIO()
+    with _any_letters():
+        figure.savefig(out, format="png", dpi=_PNG_DPI)
+    return out.getvalue()
+
+
 def svg_of(figure: Figure, title: str | None) -> bytes:
     """A figure as the bytes of an SVG file, the same for the same figure; without a title on no ground of its own."""
     out = io.BytesIO()
     metadata = {"Date": None} if title is None else {"Date": None, "Title": title}
-    figure.savefig(out, format="svg", metadata=metadata, transparent=title is None)
+    with _any_letters():
+        figure.savefig(out, format="svg", metadata=metadata, transparent=title is None)
     text = out.getvalue().decode()
     # Names of clip paths come from addresses in memory: number them in their order instead.
     for number, name in enumerate(dict.fromkeys(re.findall(r'id="(p[0-9a-f]{10})"', text))):
@@ -248,7 +266,7 @@ def _draw(source: WalkSource, trace: Trace, lines: list[Line], title: str | None
     steps.xaxis.set_major_formatter(FuncFormatter(lambda at_s, _: clock(at_s)))
     steps.set_xlabel("time, h:mm:ss" if t[-1] >= 3600.0 else "time, m:ss")
     if title is not None:
-        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold", color=_INK)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold", color=_INK, parse_math=False)
         pitch.set_title(_told(lines), loc="left", fontsize=9, color=_INK, pad=18)
     patches = [
         Patch(facecolor=_CLASSES[name][0], hatch=_CLASSES[name][1], edgecolor=_GREY, linewidth=0.4, label=_words(name))

@@ -14,6 +14,8 @@ something else pays nothing.
 
 from __future__ import annotations
 
+import glob
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
@@ -21,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest._code.code import ReprExceptionInfo, ReprFileLocation, ReprTracebackNative
 
 if TYPE_CHECKING:
     from walktall_sim.checking import Result
@@ -37,6 +40,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         f"suites of walks to collect beside those called *{SUFFIX}: paths from the rootdir, * and ? allowed",
         type="linelist",
         default=[],
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A pattern that names no file would leave its suites out unseen."""
+    for pattern in config.getini(INI):
+        if not _names_any(pattern, config.rootpath):
+            hint = "; each pattern has a line of its own" if len(pattern.split()) > 1 else ""
+            config.issue_config_time_warning(pytest.PytestConfigWarning(f"{INI}: no file {pattern!r}{hint}"), 2)
+
+
+def _names_any(pattern: str, root: Path) -> bool:
+    """Whether a pattern names a file; * stands for folders as well, as it does where files are collected."""
+    if any(glob.iglob(pattern, root_dir=root)):
+        return True
+    head = re.split(r"[*?[]", pattern, maxsplit=1)[0].rpartition("/")[0]
+    return any(
+        fnmatch(one.relative_to(root / head).as_posix(), pattern[len(head) + bool(head) :])
+        for one in (root / head).rglob("*.toml")
     )
 
 
@@ -107,7 +129,10 @@ class CaseItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """What was expected and what came, and the command that shows it in a picture."""
         if isinstance(excinfo.value, CaseFailed):
-            return "\n".join(_complaint(excinfo.value.result, self.path))
+            result = excinfo.value.result
+            lines = [f"{line}\n" for line in _complaint(result, self.path)]
+            where = ReprFileLocation(str(self.path), (self.reportinfo()[1] or 0) + 1, _short(result))
+            return ReprExceptionInfo(ReprTracebackNative(lines), where)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
@@ -132,6 +157,15 @@ def _complaint(result: Result, path: Path) -> Iterator[str]:
     yield f"  to see it: walktall-sim check {path} --case {_quoted(result.name)} --html case.html"
 
 
+def _short(result: Result) -> str:
+    """What did not hold, in the one line that pytest's short summary and reporters show of a failure."""
+    lost = [one for one in result.checks if not one.held]
+    if result.why or not lost:
+        return result.why or "failed"
+    more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
+    return f"expected {lost[0].expected}; found {lost[0].found or 'nothing'}{more}"
+
+
 def _quoted(text: str) -> str:
     import shlex
 
@@ -150,6 +184,11 @@ def _needed() -> None:
 # --- the fixture --------------------------------------------------------------------------------------------------
 
 
+def _one_of(what: str, word: str | None, known: Sequence[str]) -> None:
+    if word is not None and word not in known:
+        raise ValueError(f"no {what} is called {word!r}; one of {', '.join(known)}")
+
+
 @dataclass(frozen=True)
 class Replayed:
     """A walk that was played: ``events`` in their order, each a dict as `walktall-sim replay --json` prints it, and the
@@ -159,7 +198,15 @@ class Replayed:
     summary: dict[str, Any] = field(default_factory=dict)
 
     def of(self, event: str, *, fault: str | None = None, label: str | None = None) -> list[dict[str, Any]]:
-        """The events of a name; "stopped" is the end of walking."""
+        """The events of a name; "stopped" is the end of walking.
+
+        :raises ValueError: no event, fault or label is called so: a test that counts none of them would always hold
+        """
+        from walktall_sim import suites
+
+        _one_of("event", event, suites.EVENTS)
+        _one_of("fault", fault, suites.FAULTS)
+        _one_of("label", label, suites.LABELS)
         name = "walking" if event == "stopped" else event
         return [
             line

@@ -30,6 +30,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from walktall_sim.printable import is_utf8
+
 if TYPE_CHECKING:
     from walktall_sim.formats import Columns
 
@@ -347,10 +349,20 @@ def _parse_slowly(file: Path, data: bytes, names: Sequence[str], line: int) -> T
 # --- Parquet ------------------------------------------------------------------------------------------------------
 
 
+def scanned(file: Path) -> pl.LazyFrame:
+    """A Parquet file as Polars scans it.
+
+    :raises RecordingError: Polars takes names as text alone
+    """
+    if not is_utf8(file):
+        raise RecordingError(f"{file}: a Parquet file needs a name in UTF-8; .csv and .csv.gz do not")
+    return pl.scan_parquet(file)
+
+
 def _parquet_tables(file: Path, texts: Sequence[str]) -> Iterator[Table]:
     broken = RecordingError(f"{file}: the Parquet file is cut short or damaged; copy or write it again")
     try:
-        scan = pl.scan_parquet(file)
+        scan = scanned(file)
         schema = scan.collect_schema()
     except (pl.exceptions.PolarsError, OSError):
         raise broken from None

@@ -537,5 +537,5 @@ def replay(path: Path, options: Options, skipped: Callable[[str], None] = lambda
 
 
 def dumps(line: Line) -> str:
-    """A line of JSON."""
-    return json.dumps(line, ensure_ascii=False, allow_nan=False)
+    """A line of JSON, ASCII only: every terminal, pipe and file takes it."""
+    return json.dumps(line, allow_nan=False)

@@ -6,7 +6,6 @@ are marked over all panels. It draws the rows as they are: nothing is resampled,
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +18,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from walktall_sim import mounting, recordings, resample
 from walktall_sim.formats import Columns
-from walktall_sim.plot import STYLE, clock, svg_of
+from walktall_sim.plot import STYLE, clock, png_of, svg_of
+from walktall_sim.printable import printable
 from walktall_sim.recordings import Floats
 from walktall_sim.replay import ReplayError
 
@@ -52,20 +52,18 @@ def draw(path: Path, trial: str | None, columns: Columns | None, kind: str) -> b
         values.append(batch.values)
     if not index:
         raise ReplayError(f"{path}: no trial {trial!r}")
-    name = path.name if trial is None else f"{path.name}, trial {trial}"
+    name = printable(path.name if trial is None else f"{path.name}, trial {trial}")
     with mpl.rc_context(STYLE):
         figure = _figure(np.concatenate(t_s), np.concatenate(values), name)
         if kind == "svg":
             return svg_of(figure, name)
-        out = io.BytesIO()
-        figure.savefig(out, format="png", dpi=160)
-        return out.getvalue()
+        return png_of(figure)
 
 
 def _figure(t_s: Floats, values: Floats, title: str) -> Figure:
     figure = Figure(figsize=(10.0, 6.0), layout="constrained")
     force, turn, steps = figure.subplots(3, 1, sharex=True, height_ratios=[3.0, 3.0, 1.2])
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold", parse_math=False)
     _lines(force, t_s, values[:, :3] / mounting.G, ("x", "y", "z"))
     _lines(turn, t_s, np.degrees(values[:, 3:]), ("x", "y", "z"))
     force.set_ylabel("specific force, g")

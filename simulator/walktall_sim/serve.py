@@ -3,11 +3,16 @@
 At speed 1 the walk is played in real time and the port is open from the start; at speed max it is played first, as
 fast as the computer can, and then the port is opened, its clock going on from there. When the walk is over the clip is
 taken off: its session ends, it lies still on the desk, on the computer's cable, and answers until it is interrupted.
+
+Its ids come of the walk and of how it is worn: the same one served again is the same clip, with nothing new to fetch,
+and another one is another clip, so that a host keeps both.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -19,11 +24,13 @@ import numpy as np
 from walktall_sim.chips import StillSource
 from walktall_sim.clock import TICKS_AT_START, TICKS_PERIOD
 from walktall_sim.fullpath import Player
-from walktall_sim.replay import Line, Options, walks
+from walktall_sim.replay import Line, Options, Walk, walks
 from walktall_sim.serialport import DevicePort, PtyPort, TcpPort
 from walktall_sim.source import Floats, WalkSource
 
 _US_PER_S = 1_000_000
+# Rows that are read at once for the digest.
+_ROWS = 1 << 14
 
 
 class ServeError(ValueError):
@@ -108,6 +115,20 @@ class WornThenStill(WalkSource):
         return np.concatenate([rows, self._desk.block(i0 + len(rows), n - len(rows))])
 
 
+def seed_of(walk: Walk, options: Options) -> str:
+    """What a walk's ids come of, 64 hexadecimal digits: all that the clip is to feel, and how it is set.
+
+    The name of the recording has no part in it: a copy is the same walk.
+    """
+    turns = [(one.deg, one.start_s, one.hold_s, one.ramp_s) for one in options.turns]
+    upright = [*walk.upright.force.tolist(), *walk.upright.gyro_bias.tolist()]
+    worn = [walk.source.t0_s, upright, turns, options.answer_s, list(walk.settings.values), options.chip]
+    digest = hashlib.sha256(json.dumps(worn).encode())
+    for begin in range(0, walk.n, _ROWS):
+        digest.update(walk.source.untouched(begin, _ROWS).astype("<f4").tobytes())
+    return digest.hexdigest()
+
+
 class _Stop(BaseException):
     """SIGTERM came. Not an Exception: the device takes those for faults of its own and goes on."""
 
@@ -163,7 +184,13 @@ def serve(
     if walk.several and options.trial is None:
         note(f"playing trial {walk.trial} alone; --trial chooses another")
     worn = WornThenStill(walk.source)
-    player = Player(walk.with_source(worn), options, port=(port := LatePort()), clock=(clock := PacedClock()))
+    player = Player(
+        walk.with_source(worn),
+        options,
+        port=(port := LatePort()),
+        clock=(clock := PacedClock()),
+        seed=seed_of(walk, options),
+    )
     with _stoppable():
         if fast:
             while not player.over:

@@ -18,12 +18,15 @@ from typing import Any
 from walktall import records
 
 from walktall_sim import formats, generate, mounting, persons, replay, scoring
+from walktall_sim.printable import printable
 from walktall_sim.source import Faults
 from walktall_sim.turn import TurnError, parse_turn
 
 SHIPPED = Path(__file__).resolve().parent / "suites"
 VARIABLE = "${RECORDINGS}"
 EVENTS = ("calibrated", "walking", "stopped", "fault_begin", "fault_end", "buzz", "recovered", "gap", "slip")
+FAULTS = ("forward", "back", "side")
+LABELS = ("LEAN", "SLOUCH", "UNSURE")
 #: what an expectation on the session may name beside the record's own fields
 DERIVED = ("upright_pct",)
 
@@ -323,8 +326,8 @@ def _case(place: _Place, file: Path, defaults: Mapping[str, Any], own: Mapping[s
     walks, several, missing = _walks(place, file, table)
     for walk in walks:
         options = _options(place, table, walk)
-        shown = f"{name} ({walk})" if several else name
-        yield Case(file.stem, shown, walk, options, faults, expected, f"{place.file}:{place.line}", missing)
+        shown = printable(f"{name} ({walk})" if several else name)
+        yield Case(printable(file.stem), shown, walk, options, faults, expected, f"{place.file}:{place.line}", missing)
 
 
 def _walks(place: _Place, file: Path, table: Mapping[str, Any]) -> tuple[list[Source | None], bool, str]:
@@ -358,7 +361,7 @@ def _walks(place: _Place, file: Path, table: Mapping[str, Any]) -> tuple[list[So
         many = isinstance(seeds, list)
         chosen = seeds if isinstance(seeds, list) else [seeds]
         if not chosen or not all(type(one) is int and 0 <= one < 2**63 for one in chosen):
-            raise place.error("seed must be a whole number from 0, or a list of such", "seed")
+            raise place.error(f"seed must be a whole number within 0 and {2**63 - 1}, or a list of such", "seed")
         plan = _text(place, of, "plan")
         if (plan is None) == ("minutes" not in of):
             raise place.error("walk needs plan or minutes, not both", "walk")
@@ -499,12 +502,14 @@ def _expectation(place: _Place, table: Mapping[str, Any]) -> Expectation:
     if "event" in table:
         _known(place, table, ("event", "fault", "label", "from_s", "to_s", "times"), "an expected event")
         name = _text(place, table, "event", EVENTS)
-        fault = _text(place, table, "fault", ("forward", "back", "side"))
-        label = _text(place, table, "label", ("LEAN", "SLOUCH", "UNSURE"))
+        fault = _text(place, table, "fault", FAULTS)
+        label = _text(place, table, "label", LABELS)
         from_s, to_s = _number(place, table, "from_s", -math.inf), _number(place, table, "to_s", math.inf)
         if from_s > to_s:
             raise place.error("from_s lies behind to_s", "from_s")
         least, most = (1.0, None) if "times" not in table else _bounds(place, table, "times")
+        if least < 0.0 or not (least.is_integer() and (most is None or most.is_integer())):
+            raise place.error("times must be a whole number from 0, or two of them", "times")
         assert name is not None
         return Event(name, fault, label, from_s, to_s, int(least), None if most is None else int(most))
     if "recovered_within_s" in table:

@@ -85,16 +85,18 @@ def combinations(varied: Sequence[Vary], refused: Callable[[str], None]) -> list
         raise SweepError(f"--vary {double}: comes twice; give all of its values at once")
     chosen = mounting.mounting_for(Path(), mounting.DEFAULT_UP, mounting.DEFAULT_FORWARD)
     out: list[Pairs] = []
+    why = ""
     for values in itertools.product(*(one.values for one in varied)):
         pairs = tuple(zip(names, values, strict=True))
         try:
             replay.settings_for(chosen, pairs)
         except replay.ReplayError as error:
-            refused(f"{shown(pairs)} left out: {str(error).removeprefix('--set: ')}")
+            why = str(error).removeprefix("--set: ")
+            refused(f"{shown(pairs)} left out: {why}")
             continue
         out.append(pairs)
     if not out:
-        raise SweepError("no combination of these settings is one that the device takes")
+        raise SweepError(f"no combination of these settings is one that the device takes: {why}")
     return out
 
 
@@ -114,6 +116,7 @@ _SHOWING = frozenset(
         "page",
         "pareto",
         "plot",
+        "printable",
         "pytest_plugin",
         "record",
         "serve",

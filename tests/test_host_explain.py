@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
@@ -122,8 +123,34 @@ def test_the_picture_is_kept_and_asks_nothing_of_any_server(
     assert re.findall(r"https?://[^\"'\s]*", text) == ["http://www.w3.org/2000/svg"]
     assert "url(#" in text and not re.search(r"url\((?!#)", text)
     assert "▲" in text
-    assert "is there already" in one_line(run(capsys, "explain", "1.1", "--svg", svg, "--store", path)[2])
+    assert "--force overwrites it" in one_line(run(capsys, "explain", "1.1", "--svg", svg, "--store", path)[2])
+    svg.write_text("old")
+    assert run(capsys, "explain", "1.1", "--svg", svg, "--force", "--store", path)[0] == 0
+    assert svg.read_text() == text
     assert "of one buzz" in one_line(run(capsys, "explain", "--svg", svg, "--store", path)[2])
+
+
+@pytest.mark.parametrize("columns", [40, 80, 100])
+def test_the_picture_holds_every_sentence_and_the_whole_plot(
+    columns: int, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    svg = tmp_path / "buzz.svg"
+    status, out, _ = run(capsys, "explain", "1.1", "--svg", svg, "--store", path)
+    assert status == 0
+    # Each row of the picture is a clipped line; the pieces of one row follow each other.
+    rows: dict[str, str] = {}
+    for node in ET.parse(svg).iter("{http://www.w3.org/2000/svg}text"):
+        row = node.get("clip-path", "")
+        rows[row] = rows.get(row, "") + "".join(node.itertext()).replace("\xa0", " ")
+    with Store.to_read(path) as store:
+        (buzz, *_) = buzzes.buzzes_of(store, store.sessions()[0])
+        told = explain.explained(store, buzz, 20)
+    drawn = " ".join(" ".join(rows.values()).split())
+    for sentence in explain.sentences(told):
+        assert sentence in drawn
+    (limit,) = [line for line in out.splitlines() if line.startswith("  +12° ")]
+    assert limit.replace(" ", "") in drawn.replace(" ", "")
 
 
 @pytest.mark.parametrize(

@@ -261,6 +261,7 @@ def command(
     svg: Annotated[
         Path | None, typer.Option("--svg", metavar="FILE", help="The explanation as a picture, too.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the picture if it is there already.")] = False,
     wrong: Annotated[bool, typer.Option("--wrong", help="List those that you called wrong, of all sessions.")] = False,
     device: Device = None,
     store: StorePath = None,
@@ -277,7 +278,7 @@ def command(
     if svg is not None:
         if event is None:
             raise BadInput("--svg is of one buzz: walktall explain 12.3 --svg buzz.svg")
-        refuse_to_overwrite(svg, False)
+        refuse_to_overwrite(svg, force)
     with reading(store) as opened:
         if event is None:
             found = _listed(opened, device, session, last, wrong)
@@ -303,8 +304,8 @@ def command(
     write(console, *said)
     write_lines(console, plot)
     if svg is not None:
-        with whole(svg, False) as file:
-            file.write(drawn([*head, *said, *plot], f"walktall explain {buzz.name}", console.width).encode())
+        with whole(svg, force) as file:
+            file.write(drawn([*head, *said], plot, f"walktall explain {buzz.name}", console.width).encode())
     if not quiet:
         number, hold_s = buzz.session.number, told.fault_of(told.at).hold // events.TICKS_PER_S
         note(f"what another hold would have done: walktall whatif --session {number} --set hold_s={hold_s + 5}")

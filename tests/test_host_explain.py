@@ -55,6 +55,20 @@ def test_the_buzzes_are_those_that_the_clip_gave(path: Path, capsys: pytest.Capt
     assert re.search(r"1\.2 +at 1 min \d\d s +forward, LEAN +repeat 1 +answered after \d", out)
 
 
+@pytest.mark.parametrize("columns", [80, 60, 40])
+def test_the_number_to_type_is_whole_on_a_narrow_terminal(
+    columns: int, path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for command in (["explain", "--session", 1], ["whatif", "--session", 1, "--set", "hold_s=15"]):
+        status, out, _ = run(capsys, *command, "--store", path)
+        assert status == 0
+        assert "…" not in out
+        words = out.split()
+        assert columns < 60 or "2026-03-01" in words
+        assert command[0] == "whatif" or {"1.1", "1.5"} < set(words)
+
+
 def test_a_buzz_is_explained_with_what_the_detector_knew(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each figure in the words is held against the chain that gave the buzz."""
     status, out, err = run(capsys, "explain", "1.1", "--store", path)

@@ -1,11 +1,14 @@
 """Weeks: the goal, trends and the walker's own trial say what the figures carry, and no more."""
 
+import io
 import itertools
 import random
+import re
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from rich.console import Console
 from walktall import records as r
 from walktall_host import advice, weekly, weeks, words
 from walktall_host.store import Session
@@ -166,6 +169,28 @@ def test_lean_with_pace_needs_walks_that_have_both() -> None:
     assert "pace" in {line.key for line in advice.for_weeks(found)}
     assert words.pace_conclusion(weeks_of(*fast[:3])).verdict == "few"
     assert weeks_of(session(0, brisk_s=1800, pitch_brisk_cdeg=900)).pace == []
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize("width", [120, 80, 70, 60])
+def test_no_figure_of_a_week_is_cut_on_a_narrow_terminal(width: int, terminal: bool) -> None:
+    # 24 walks in one week: the widest figures that the columns meet.
+    found = weeks_of(*[session(k % 7, buzzes=2, answered=1, ignored=1, steps=3456) for k in range(24)])
+    stream = io.StringIO()
+    console = Console(file=stream, width=width, force_terminal=terminal, color_system=None, highlight=False)
+    for block in weekly.blocks(found, width if terminal else None):
+        console.print(block)
+    text = stream.getvalue()
+    assert "…" not in text
+    row = next(line for line in text.splitlines() if re.match(r"2026-\d\d-\d\d", line))
+    walked = f"{round(found.weeks[-1].walking_s / 60)} min"
+    for figure in (walked, "50 %", f"{24 * 3456:,}"):
+        assert figure in row
+    # Not below six cells: then none. Where there is room, the bar of the week in which most was walked is the whole.
+    bar = row.count("█")
+    assert (bar >= 6) is (terminal and width >= 70)
+    assert bar in (0, *range(6, 21))
+    assert len(row.rstrip()) <= width
 
 
 def test_weeks_as_json_are_whole_and_plain() -> None:

@@ -180,6 +180,8 @@ def ports(
         return
     words = {"data": "a clip's data", "console": "CircuitPython's console", "possible": "may be a clip", "other": ""}
     table = Table.grid(padding=(0, 2))
+    for _ in range(4):
+        table.add_column(overflow="fold")
     for port in shown:
         table.add_row(Text(safe(port.port)), Text(words[port.role]), Text(port.description), Text(port.usb))
     write(out(), table)

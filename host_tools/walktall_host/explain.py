@@ -323,8 +323,10 @@ def _listed(store: Store, device: str | None, number: int | None, last: int | No
 
 def _table(found: Sequence[Buzz]) -> Table:
     table = Table.grid(padding=(0, 2))
-    for _ in range(5):
-        table.add_column(no_wrap=True)
+    # Its number is what is typed next; the rest gives way on a narrow terminal.
+    table.add_column(no_wrap=True)
+    for _ in range(4):
+        table.add_column(overflow="fold")
     shown: Session | None = None
     for buzz in found:
         if shown is not buzz.session:

@@ -123,7 +123,7 @@ def _weeks(opened: Store, found: Sequence[Session], count: int, html: str | None
         _deliver(html, page.weeks_page(shown, digested), quiet)
     else:
         console = out()
-        write(console, *weekly.blocks(shown, console.is_terminal))
+        write(console, *weekly.blocks(shown, console.width if console.is_terminal else None))
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 _SHOWN_MAX = 120
@@ -62,6 +63,28 @@ def counting(text: str, total: int, wanted: bool) -> Iterator[Callable[[], None]
     with Progress(TextColumn(text), BarColumn(), MofNCompleteColumn(), console=console, transient=True) as progress:
         task = progress.add_task(text, total=total)
         yield lambda: progress.advance(task)
+
+
+# A bar of fewer cells shows nothing that the figure beside it does not.
+_BAR_LEAST_CELLS = 6
+
+
+def bar_room(table: Table, width: int | None, most: int) -> int:
+    """How wide the bars beside a table may be, 0 for none: figures are never cut or broken for the sake of a bar.
+
+    :param table: as it is without them
+    :param width: of the terminal, None where no bars are wanted
+    :param most: wider than this they are not
+    """
+    if width is None:
+        return 0
+    needed = Console(file=io.StringIO(), width=_UNBOUNDED).measure(table).maximum
+    room = min(most, width - needed - _BAR_GAP_CELLS)
+    return room if room >= _BAR_LEAST_CELLS else 0
+
+
+_BAR_GAP_CELLS = 2
+_UNBOUNDED = 10_000
 
 
 # Wide enough for the widest table: nobody's pipe is cut.

@@ -181,7 +181,7 @@ def upright_pct(again: retrace.Again) -> int | None:
 def _table(found: Sequence[Compared], changed: bool) -> Table:
     table = Table.grid(padding=(0, 2))
     for justify in ("right", "left", "right", "right", "right", "right"):
-        table.add_column(no_wrap=True, justify=justify)
+        table.add_column(overflow="fold", justify=justify)
     headings = ["", "walk", "buzzes", "judged again", *(["with the change", "upright"] if changed else [])]
     table.add_row(*(Text(heading, "bold") for heading in headings))
     for each in found:

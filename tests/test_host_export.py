@@ -118,7 +118,7 @@ def test_one_session_or_the_last_ones(path: Path, capsys: pytest.CaptureFixture[
         (["fit", "--out", "{tmp}/all.fit"], "4 walks are meant"),
         (["fit", "--session", "4", "--out", "{tmp}/undated.fit"], "undated"),
         (["photos"], "photos"),
-        (["sessions", "--store", "{tmp}/empty.sqlite3"], "nothing downloaded yet"),
+        (["sessions", "--store", "{tmp}/empty.sqlite3"], "there is no store"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

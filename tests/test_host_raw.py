@@ -98,4 +98,7 @@ def test_a_pause_of_more_than_a_minute_begins_another_recording(path: Path) -> N
 def test_without_a_recording_it_says_what_to_do(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["raw", "--out", str(path.parent / "x")]) == 2
     assert "walktall raw --minutes" in capsys.readouterr().err
+    gone = path.parent / "gone.db"
+    assert main(["raw", "--out", str(path.parent / "x"), "--store", str(gone)]) == 2
+    assert f"there is no store: {gone} is not there" in capsys.readouterr().err
     assert not (path.parent / "x").exists()

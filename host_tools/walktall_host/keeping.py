@@ -23,7 +23,8 @@ from .download import download as fetch
 from .errors import BadInput, NoAnswer, Refused, StoreUnusable, TransferFailed
 from .names import Names, checked
 from .options import Device, Json, Port, Quiet, StorePath, note
-from .store import Store, default_path
+from .selection import nothing_words
+from .store import Store, default_path, is_there
 from .terminal import count, safe, write_json
 
 # Overwriting a whole ring takes a clip up to four minutes; more than this and something is wrong.
@@ -151,8 +152,9 @@ def backup(
     Example: walktall backup walks-2026.sqlite3
     """
     path = store or default_path()
-    if not path.exists():
-        raise BadInput("nothing downloaded yet: there is nothing to back up")
+    if not is_there(path):
+        with Store.to_read(path) as none:
+            raise BadInput(nothing_words(none))
     with Store(path) as opened:
         held = copy_to(opened, file, force)
     if json_:

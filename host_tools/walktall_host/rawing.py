@@ -16,6 +16,7 @@ from .errors import BadInput
 from .keeping import write_whole
 from .names import Names
 from .options import Device, Json, Port, Quiet, StorePath
+from .selection import nothing_words
 from .store import Store, default_path
 from .terminal import count, duration, safe, write_json
 
@@ -108,6 +109,8 @@ def _write(out: Path, store: Path, device: str | None, force: bool, json_: bool,
     with Store.to_read(store) as opened:
         wanted = {Names(opened.devices()).only(device).device_id} if device is not None else None
         found = recordings(opened, wanted)
+        if opened.path is None and store != default_path():
+            raise BadInput(nothing_words(opened))
     if not found:
         raise BadInput("no raw recording was downloaded yet: 'walktall raw --minutes 5', walk, 'walktall download'")
     blocks = found[-1]

@@ -17,13 +17,13 @@ from walktall import events, retrace
 from . import dates, textplot, trace
 from .buzzes import Buzz, buzz_keys, buzzes_of, judged_again, named
 from .errors import BadInput
-from .export import refuse_to_overwrite, whole
 from .figures import UNCERTAINTY_DEG
 from .options import Device, Json, Quiet, StorePath, note
 from .report import begin_text
 from .selection import chosen, reading
 from .store import Session, Store
 from .terminal import count, drawn, duration, out, tenths, write, write_json, write_lines
+from .whole import refuse_to_overwrite, whole_file
 
 #: Seconds behind the buzz that are shown: the time in which an answer counts.
 _AFTER_S = 20
@@ -304,7 +304,7 @@ def command(
     write(console, *said)
     write_lines(console, plot)
     if svg is not None:
-        with whole(svg, force) as file:
+        with whole_file(svg, force) as file:
             file.write(drawn([*head, *said], plot, f"walktall explain {buzz.name}", console.width).encode())
     if not quiet:
         number, hold_s = buzz.session.number, told.fault_of(told.at).hold // events.TICKS_PER_S

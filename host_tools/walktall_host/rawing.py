@@ -13,12 +13,12 @@ import typer
 from walktall import rows, wire
 
 from .errors import BadInput
-from .keeping import write_whole
 from .names import Names
 from .options import Device, Json, Port, Quiet, StorePath
 from .selection import nothing_words
 from .store import Store, default_path
 from .terminal import count, duration, safe, write_json
+from .whole import whole_file
 
 _MINUTES_MAX = 60
 # 52 samples a second; a pause of a minute ends a recording.
@@ -114,7 +114,8 @@ def _write(out: Path, store: Path, device: str | None, force: bool, json_: bool,
     if not found:
         raise BadInput("no raw recording was downloaded yet: 'walktall raw --minutes 5', walk, 'walktall download'")
     blocks = found[-1]
-    write_whole(out, b"".join(blocks), force)
+    with whole_file(out, force, private=True) as file:
+        file.write(b"".join(blocks))
     n = sum(samples_of(raw)[1] for raw in blocks)
     missing = missing_in(blocks)
     if json_:

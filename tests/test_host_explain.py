@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import shlex
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -308,23 +309,24 @@ def test_a_wrong_buzz_becomes_a_case_that_holds_the_walk_and_nobodys_name(
 ) -> None:
     import tomllib
 
-    status, _, err = run(capsys, "export", "--case", "2.1", "--out", tmp_path / "cases", "--store", path)
+    status, _, err = run(capsys, "export", "--case", "2.1", "--out", tmp_path / "my cases", "--store", path)
     assert status == 0
-    assert "walktall-sim check" in err
-    raw = (tmp_path / "cases" / "case-2.1.trace").read_bytes()
+    suite = tmp_path / "my cases" / "case-2.1.toml"
+    assert shlex.split(err.partition("walktall-sim ")[2]) == ["check", str(suite)]
+    raw = (tmp_path / "my cases" / "case-2.1.trace").read_bytes()
     walk = walked(plan=WRONG, seed=4, wrong_after_s=4.0, utc_s=0)
     assert raw == b"".join(walk.blocks[1:])  # the first one says that a ring begins
     assert b"\x02" * 8 not in raw
-    (case,) = tomllib.loads((tmp_path / "cases" / "case-2.1.toml").read_text())["case"]
+    (case,) = tomllib.loads((tmp_path / "my cases" / "case-2.1.toml").read_text())["case"]
     assert case["trace"] == "case-2.1.trace"
     (expected,) = case["expect"]
     second = walk.buzzes[0][0]
     assert (expected["event"], expected["fault"], expected["times"]) == ("buzz", "forward", 0)
     assert expected["from_s"] < second < expected["to_s"]
-    status, _, err = run(capsys, "export", "--case", "2.1", "--out", tmp_path / "cases", "--store", path)
+    status, _, err = run(capsys, "export", "--case", "2.1", "--out", tmp_path / "my cases", "--store", path)
     assert status == 2
     assert "is there already" in one_line(err)
-    assert run(capsys, "export", "--case", "2.1", "--out", tmp_path / "cases", "--force", "--store", path)[0] == 0
+    assert run(capsys, "export", "--case", "2.1", "--out", tmp_path / "my cases", "--force", "--store", path)[0] == 0
 
 
 def test_traces_and_events_are_exported_as_the_clip_told_them(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

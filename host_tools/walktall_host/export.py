@@ -19,7 +19,7 @@ from .errors import BadInput
 from .options import Device, Quiet, StorePath, note
 from .selection import chosen, reading
 from .store import Session, Store
-from .terminal import abandon_stdout, count, counting, safe
+from .terminal import abandon_stdout, count, counting, safe, typed
 from .whole import refuse_to_overwrite, whole_file
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def _write_case(store: Path | None, device: str | None, name: str, out: Path | N
         suite, blocks = write_case(opened, buzz, folder, force)
     if not quiet:
         note(f"{safe(blocks.name)} and {safe(suite.name)} written to {safe(str(folder))}")
-        note(f"judge it: walktall-sim check {safe(str(suite))}")
+        note(f"judge it: walktall-sim check {typed(suite)}")
 
 
 # --- the command ----------------------------------------------------------------------------------------------------

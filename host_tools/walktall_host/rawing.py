@@ -17,7 +17,7 @@ from .names import Names
 from .options import Device, Json, Port, Quiet, StorePath
 from .selection import nothing_words
 from .store import Store, default_path
-from .terminal import count, duration, safe, write_json
+from .terminal import count, duration, safe, typed, write_json
 from .whole import whole_file
 
 _MINUTES_MAX = 60
@@ -87,6 +87,7 @@ def command(
     from .ports import one_clip
 
     with one_clip(port, device) as clip:
+        ran = stop and clip.client.raw(wire.RAW_ASK) > 0
         asked = minutes if minutes is not None else 0 if stop else wire.RAW_ASK
         left_s = clip.client.raw(asked)
         name = clip.hello.name
@@ -101,6 +102,8 @@ def command(
         print("Then: walktall download, and walktall raw --out walk.raw")
     elif left_s:
         print(f"Clip {name} records for another {duration(left_s)}.")
+    elif ran:
+        print(f"The recording on clip {name} has ended. Next: walktall download, then walktall raw --out walk.raw")
     else:
         print(f"No raw recording runs on clip {name}.")
 
@@ -122,4 +125,6 @@ def _write(out: Path, store: Path, device: str | None, force: bool, json_: bool,
         write_json({"file": str(out), "samples": n, "missing_samples": missing, "recordings": len(found)})
     elif not quiet:
         lack = f", {count(missing, 'sample')} missing in between" if missing else ""
-        print(f"{duration(n // _SAMPLES_A_S)} of raw samples{lack} in {safe(str(out))}: walktall-sim replay {out.name}")
+        print(
+            f"{duration(n // _SAMPLES_A_S)} of raw samples{lack} in {safe(str(out))}: walktall-sim replay {typed(out)}"
+        )

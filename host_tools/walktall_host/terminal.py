@@ -8,10 +8,12 @@ import io
 import json
 import os
 import re
+import shlex
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -19,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 _SHOWN_MAX = 120
+_TYPED_MAX = 1000
 # Letters, marks, numbers, punctuation, symbols, the plain space: no control, format (bidirectional), private or
 # unassigned characters, no line or paragraph separators.
 _SHOWN = frozenset("LMNPS")
@@ -28,6 +31,16 @@ def safe(text: str, limit: int = _SHOWN_MAX) -> str:
     """The text with everything that could act on a terminal replaced by ``?``, at most ``limit`` characters."""
     cleaned = "".join(c if c == " " or unicodedata.category(c)[0] in _SHOWN else "?" for c in text[: limit + 1])
     return cleaned if len(cleaned) <= limit else cleaned[: limit - 1] + "…"
+
+
+def typed(path: Path) -> str:
+    """A path as it is typed in this system's shell, whatever blanks and signs it holds."""
+    text = safe(str(path), _TYPED_MAX)
+    if sys.platform == "win32":
+        from subprocess import list2cmdline
+
+        return list2cmdline([text])
+    return shlex.quote(text)
 
 
 def drawn(words: Sequence[Text], plot: Sequence[Text], title: str, width: int) -> str:

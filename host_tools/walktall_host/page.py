@@ -52,6 +52,7 @@ def _environment() -> "Environment":
         tenths=tenths,
         signed=words.signed,
         clock=words.clock,
+        number="{:,}".format,
     )
     made.globals.update(
         count=count,

@@ -62,7 +62,7 @@ def blocks(found: Weeks, width: int | None) -> list[RenderableType]:
 def _which(found: Weeks) -> str:
     text = count(len(found.sessions), "session")
     if found.traced:
-        text += f", {found.traced} with a trace"
+        text += f", {found.traced:,} with a trace"
     if found.undated:
         text += f"; {count(found.undated, 'session')} without a date in no week"
     return text

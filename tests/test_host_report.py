@@ -118,7 +118,7 @@ def test_faults_by_kind_buzzes_and_answers_are_there() -> None:
         )
     )
     for line in (
-        r"forward +4: 2 lean, 1 slouch, 1 unsure",
+        r"forward +4: 2 leans, 1 slouch, 1 unsure",
         r"back +3",
         r"to a side +5",
         r"buzzes +9: 6 answered, 1 not answered, 2 undecided",
@@ -128,7 +128,7 @@ def test_faults_by_kind_buzzes_and_answers_are_there() -> None:
 
 
 def test_one_kind_of_fault_is_not_counted_twice_in_words() -> None:
-    assert re.search(r"forward +2 slouch\n", text_of(session_of(slouch_events=2)))
+    assert re.search(r"forward +2 slouches\n", text_of(session_of(slouch_events=2)))
     assert re.search(r"forward +0\n", text_of(session_of()))
 
 

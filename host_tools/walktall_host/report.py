@@ -219,7 +219,9 @@ def _rows(rows: Sequence[tuple[str, str]]) -> Padding:
 
 def fault_rows(session: Session, figures: Figures) -> list[tuple[str, str]]:
     kinds = [
-        f"{session[f'{label}_events']} {label}" for label in ("lean", "slouch", "unsure") if session[f"{label}_events"]
+        count(session[f"{label}_events"], label, plural)
+        for label, plural in (("lean", "leans"), ("slouch", "slouches"), ("unsure", "unsure"))
+        if session[f"{label}_events"]
     ]
     forward = str(figures.forward_events)
     rows = [("forward", f"{forward}: {', '.join(kinds)}" if len(kinds) > 1 else "".join(kinds) or forward)]

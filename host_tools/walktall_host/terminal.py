@@ -43,20 +43,20 @@ def typed(path: Path) -> str:
     return shlex.quote(text)
 
 
-def drawn(words: Sequence[Text], plot: Sequence[Text], title: str, width: int) -> str:
+def drawn(words: Sequence[Text], rows: Sequence[Text], title: str, width: int) -> str:
     """What would stand on a terminal, as an SVG picture that asks nothing of any server.
 
     :param words: broken at ``width``, as on the terminal
-    :param plot: below them; its lines cannot be broken, so the picture is as wide as the widest
+    :param rows: below them, of a plot or a screen; they cannot be broken, so the picture is as wide as the widest
     """
-    width = max(width, *(line.cell_len for line in plot))
+    width = max([width, *(row.cell_len for row in rows)])
     console = Console(
         record=True, width=width, file=io.StringIO(), force_terminal=True, highlight=False, markup=False, emoji=False
     )
     for line in words:
         console.print(line)
-    for line in plot:
-        console.print(line, no_wrap=True, crop=False)
+    for row in rows:
+        console.print(row, no_wrap=True, crop=False)
     svg = console.export_svg(title=title, unique_id="walktall")
     # Rich would fetch its font: the reader's own will do.
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)

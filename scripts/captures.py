@@ -130,7 +130,7 @@ class Terminal:
                 line.append(cell.data, Style(color=colour, bold=cell.bold))
             line.rstrip()
             lines.append(line)
-        return drawn(lines, title, self._screen.columns)
+        return drawn([], lines, title, self._screen.columns)
 
 
 def _rich_colour(name: str) -> str:
@@ -186,7 +186,7 @@ def main() -> int:
         env = environment(folder)
         with served(folder, PLAN, SEED, "1") as port:
             terminal = Terminal(walktall("live", "--port", port), env)
-            terminal.until(lambda text: re.search(r"hold .*  [6-9]\.\d of", text), 90)
+            terminal.until(lambda text: re.search(r"(?s)hold [^\n]*  [6-9]\.\d of.*Ctrl-C ends it", text), 90)
             (OUT / "live.svg").write_text(terminal.drawn("walktall live"))
             terminal.press(b"\x03")
             terminal.end()

@@ -59,7 +59,7 @@ def hostile(session: Session) -> Session:
     return replace(session, nickname=HOSTILE, person=HOSTILE[::-1] + "\0" + "W" * 4000)
 
 
-def many_walks(folder: Path, days: int, seed: int = 4) -> page.weeks.Weeks:
+def many_walks(folder: Path, days: int, seed: int = 4, most_weeks: int = 53) -> page.weeks.Weeks:
     """Walks over so many days, in trial mode, of somebody who gets better and answers less; their store is in the
     folder."""
     draw = random.Random(seed)
@@ -111,14 +111,14 @@ def many_walks(folder: Path, days: int, seed: int = 4) -> page.weeks.Weeks:
         store.keep_blocks(ring, found)
         sessions = store.sessions()
         digested = digests_of(store, sessions)
-        made = weeks.last_weeks(sessions, 53, digested, BERLIN)
+        made = weeks.last_weeks(sessions, most_weeks, digested, BERLIN)
     assert made is not None
     return made
 
 
-def weeks_html(folder: Path, days: int) -> str:
+def weeks_html(folder: Path, days: int, most_weeks: int = 53) -> str:
     """The page of many walks."""
-    found = many_walks(folder, days)
+    found = many_walks(folder, days, most_weeks=most_weeks)
     with Store(folder / "many.sqlite3") as store:
         return page.weeks_page(found, digests_of(store, found.sessions), BERLIN)
 

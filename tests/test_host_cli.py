@@ -17,9 +17,12 @@ import pytest
 from walktall import __version__, records, wire
 from walktall_host import cli, ports
 from walktall_host.cli import app, main
+from walktall_host.store import Store
 
 from tests.desk_device import UTC_S, Desk
 from tests.host_clip import on_pty, on_socket
+from tests.test_host_store import hello_of
+from tests.walked import walked
 
 # The clip under a real port needs real seconds only where silence is waited for.
 WALKTALL = [sys.executable, "-m", "walktall_host"]
@@ -131,7 +134,7 @@ def one_line(err: str) -> str:
         (["report", "7"], 2, "no session 7"),
         (["report", "1", "--last", "2"], 2, "exclude"),
         (["report", "--last", "0"], 2, "--last"),
-        (["report"], 2, "nothing downloaded yet"),
+        (["report"], 2, "there is no store"),
         (["sessions", "--device", "zz"], 2, "no clip zz"),
         (["info", "--port", "socket://localhost:1"], 3, "nobody answers"),
         (["info", "--port", "socket://"], 2, "socket://HOST:PORT"),
@@ -158,6 +161,34 @@ def test_what_is_wrong_is_told_in_one_line_with_its_status(
     got, out, err = run(capsys, *arguments)
     assert (got, out) == (status, "")
     assert words in one_line(err)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["report"], ["report", "--weeks", "3"], ["explain"], ["export", "sessions"], ["sessions"], ["backup", "b"]],
+)
+def test_an_empty_store_says_why_it_is_empty_and_stays_as_it_is(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status = 0 if command == ["sessions"] else 2
+    gone, empty, met = tmp_path / "no" / "a.db", tmp_path / "empty.db", tmp_path / "met.db"
+    empty.touch()
+    with Store(met) as store:
+        journal = store.meet(hello_of(), 5)
+        store.keep_blocks(store.meet_ring(journal, b"ring", 5), dict(enumerate(walked().blocks)))
+    for path, words in (
+        (gone, f"there is no store: {gone} is not there; 'walktall download' makes it"),
+        (empty, f"there is no store: {empty} is empty; 'walktall download' makes it"),
+        (met, "no walk yet: a session without walking leaves no record"),
+    ):
+        if path == met and command[0] == "backup":
+            continue
+        told, out, err = run(capsys, *command, "--store", path)
+        assert (told, out) == (status, "")
+        assert words in err
+    assert not gone.parent.exists()
+    assert empty.read_bytes() == b""
 
 
 def test_nothing_plugged_in_says_what_to_do(
@@ -270,7 +301,12 @@ def test_a_port_that_is_taken_names_the_program(
         assert other.stdout is not None
         other.stdout.readline()
         name = Path(f"/proc/{other.pid}/comm").read_text().strip()
+        # Whoever merely has it open besides, as the program behind a virtual clip has, is not what stands in the way.
+        holds = transport._who_holds
+        monkeypatch.setattr(transport, "_who_holds", lambda name: "walktall-sim")
         status, _, err = run(capsys, "info", "--port", port)
+        assert holds(port) == name
+        monkeypatch.setattr(transport, "_who_locks", lambda name: "")
         monkeypatch.setattr(transport, "_who_holds", lambda name: "ModemManager")
         modem = run(capsys, "info", "--port", port)[2]
         other.kill()

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,7 @@ def test_one_session_or_the_last_ones(path: Path, capsys: pytest.CaptureFixture[
         (["fit", "--out", "{tmp}/all.fit"], "4 walks are meant"),
         (["fit", "--session", "4", "--out", "{tmp}/undated.fit"], "undated"),
         (["photos"], "photos"),
-        (["sessions", "--store", "{tmp}/empty.sqlite3"], "nothing downloaded yet"),
+        (["sessions", "--store", "{tmp}/empty.sqlite3"], "there is no store"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -153,6 +154,34 @@ def test_a_file_is_whole_or_as_it_was(
     monkeypatch.undo()
     exported(capsys, "sessions", "--out", out, "--force", "--store", path)
     assert out.read_text().startswith("session,device_id,")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+@pytest.mark.parametrize("command", [["export", "sessions", "--force", "--out"], ["report", "--html"]])
+def test_a_link_is_followed_and_a_pipe_written_to(
+    command: list[str], path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept, link, pipe = (tmp_path / name for name in ("kept.html", "link.csv", "pipe.csv"))
+    link.symlink_to(kept)  # which leads nowhere yet
+    for _ in range(2):
+        assert run(capsys, *command, link, "--store", path)[0] == 0
+        assert link.is_symlink() and kept.stat().st_size > 100
+    os.mkfifo(pipe)
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    assert run(capsys, *command, pipe, "--store", path)[0] == 0
+    reader.join(10)
+    assert pipe.is_fifo()
+    # A page says when it was made: its minute.
+    assert len(read[0]) == kept.stat().st_size
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["kept.html", "link.csv", "pipe.csv"]
+
+
+def test_a_null_device_stays_one_and_asks_for_no_force(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    null = Path(os.devnull)
+    assert run(capsys, "export", "sessions", "--format", "csv", "--out", null, "--store", path)[0] == 0
+    assert null.is_char_device()
 
 
 @pytest.mark.parametrize(

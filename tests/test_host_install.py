@@ -108,10 +108,57 @@ def test_plain_files_are_the_sources_and_pass_for_tested_too(root: Path, capsys:
     assert (root / "lib" / "walktall" / "gait.py").read_bytes() == (package / "gait.py").read_bytes()
     assert device_selftest.source_digest(str(root / "lib" / "walktall")) == selftest.expected()[2]
     assert run(capsys, "install", root, "--plain", "--check")[0] == 0
-    # The other way takes nothing for right that is not.
-    assert run(capsys, "install", root, "--check")[0] == 1
+    # The other way takes nothing for right that is not, and says what is there instead of naming each file.
+    status, out, err = run(capsys, "install", root, "--check")
+    assert (status, out) == (1, "")
+    assert "the plain files of this tool: 'walktall install --check --plain'" in one_line(err)
     assert run(capsys, "install", root)[0] == 0
     assert holds(root) == expected(root)
+    status, out, err = run(capsys, "install", root, "--check", "--plain")
+    assert (status, out) == (1, "")
+    assert "the compact files of this tool: 'walktall install --check'" in one_line(err)
+
+
+def test_a_check_counts_the_files_that_are_ours(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, "install", root, "--quiet")
+    (root / "settings.toml").write_text('WALKTALL_MOTOR = "drv2605"\n')
+    _, told, _ = run(capsys, "install", root)
+    status, out, _ = run(capsys, "install", root, "--check")
+    n = len(drive.content()) - 1
+    assert status == 0
+    assert f"all {n} files are right" in told
+    assert f"All {n} files on" in out
+    assert "settings.toml is yours" in out
+
+
+@pytest.mark.parametrize("arguments", [[], ["--check"]], ids=["install", "check"])
+@pytest.mark.parametrize("name", ["code.py", "lib/walktall/gait.py"])
+def test_a_folder_in_the_place_of_a_file_is_named(
+    name: str, arguments: list[str], root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not arguments:
+        run(capsys, "install", root, "--quiet")
+    (root / name).unlink(missing_ok=True)
+    (root / name).mkdir(parents=True)
+    before = holds(root)
+    status, _, err = run(capsys, "install", root, *arguments)
+    assert status == 2
+    assert f"a folder is in the place of the file {root / name}: remove it" in one_line(err)
+    assert holds(root) == before
+
+
+def test_a_file_in_the_place_of_a_folder_is_named(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (root / "lib" / "walktall").write_text("")
+    status, _, err = run(capsys, "install", root)
+    assert status == 2
+    assert f"a file is in the place of the folder {root / 'lib' / 'walktall'}: remove it" in one_line(err)
+
+
+def test_a_folder_that_is_named_like_a_module_is_not_removed(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, "install", root, "--quiet")
+    (root / "lib" / "walktall" / "old.py").mkdir()
+    assert run(capsys, "install", root)[0] == 0
+    assert run(capsys, "install", root, "--check")[0] == 0
 
 
 def test_the_version_on_a_drive_is_read_from_either_kind_of_file(
@@ -137,7 +184,8 @@ def test_check_compares_only(root: Path, capsys: pytest.CaptureFixture[str]) -> 
     run(capsys, "install", root, "--quiet")
     status, out, err = run(capsys, "install", "--check", root)
     assert (status, err) == (0, "")
-    assert f"All {len(drive.content())} files" in out
+    # CircuitPython's empty settings.toml stays.
+    assert f"All {len(drive.content()) - 1} files" in out
     assert json.loads(run(capsys, "install", "--check", root, "--json")[1])["new"] == []
 
 

@@ -86,6 +86,24 @@ def test_a_backup_replaces_nothing_unless_told(path: Path, capsys: pytest.Captur
     assert wears(path) == [300]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="names are Unicode there")
+def test_a_backup_follows_a_link_and_replaces_no_device(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fetch(a_clip(1), path)
+    kept, link = path.parent / "kept", path.parent / "link"
+    kept.write_text("old")
+    link.symlink_to(kept)
+    assert main(["backup", str(link), "--force"]) == 0
+    assert link.is_symlink() and wears(kept) == [300]
+    capsys.readouterr()
+    pipe = path.parent / "pipe"
+    os.mkfifo(pipe)
+    assert main(["backup", str(pipe), "--force"]) == 2 and pipe.is_fifo()
+    assert "a device or a pipe" in capsys.readouterr().err
+    # A name that no UTF-8 gives, as the shell's $'\xffb.db' hands it over.
+    assert main(["backup", os.fsdecode(os.fsencode(path.parent) + b"/\xffb.db")]) == 2
+    assert "b.db is no name for a store" in capsys.readouterr().err
+
+
 def test_a_backup_while_another_host_writes_is_a_moment_of_it(path: Path) -> None:
     fetch(a_clip(2), path)
     with Store(path) as other:

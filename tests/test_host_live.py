@@ -185,7 +185,7 @@ def test_ctrl_c_switches_it_off(clip: tuple[Telling, str], tmp_path: Path) -> No
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert err.splitlines()[-1] == "walktall: stopped; what was done is kept"
+    assert err.splitlines()[-1] == "walktall: stopped; you can unplug the clip"
     assert desk.live_asked == [True, False]
 
 

@@ -68,17 +68,21 @@ def test_home_is_where_the_tilde_points(
         ("device = \n", "is not TOML"),
         ("[device]\nx = 1\n", "device is a text"),
         ("\x1b[31m = 'x'\n", "is not TOML"),
-        (b"\xff\xfe", "cannot be read"),
+        (b"\xff\xfe", "config.toml cannot be read: it is no text in UTF-8"),
+        (None, "config.toml cannot be read: it is a folder"),
     ],
 )
 def test_a_file_that_makes_no_sense_is_one_line_and_names_itself(
-    text: str | bytes, said: str, config: Path, capsys: pytest.CaptureFixture[str]
+    text: str | bytes | None, said: str, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config.write_bytes(text if isinstance(text, bytes) else text.encode())
+    if text is None:
+        config.mkdir()
+    else:
+        config.write_bytes(text if isinstance(text, bytes) else text.encode())
     status, out, err = run(capsys, "db")
     assert (status, out) == (2, "")
     assert said in one_line(err)
-    assert str(config) in err
+    assert err.count(str(config)) == 1
     assert "\x1b" not in err
     # Help is there all the same.
     assert run(capsys, "--help")[0] == 0

@@ -1,5 +1,7 @@
 """A raw recording: asked for, downloaded like any trace, written whole, and read by the simulator sample for sample."""
 
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,9 @@ def test_a_recording_is_begun_asked_after_and_stopped(path: Path, capsys: pytest
         assert main(["raw", "--minutes", "40", "--port", port]) == 4
         assert "refused" in capsys.readouterr().err
         assert main(["raw", "--stop", "--port", port]) == 0 and desk.handler.raw_s == 0
+        assert re.match(r"The recording on clip \w{4} has ended\.", capsys.readouterr().out)
+        assert main(["raw", "--stop", "--port", port]) == 0
+        assert "No raw recording" in capsys.readouterr().out
     assert main(["raw", "--stop", "--minutes", "3"]) == 2
 
 
@@ -61,9 +66,13 @@ def test_what_was_recorded_comes_out_sample_for_sample(path: Path, capsys: pytes
     desk = Desk()
     given = recorded(desk, pauses=(500,))
     fetch(DirectPort(desk), path)
-    to = path.parent / "walk.raw"
+    to = path.parent / "my walks" / "walk.raw"
+    to.parent.mkdir()
     assert main(["raw", "--out", str(to)]) == 0
-    assert "19 s of raw samples, 20 samples missing" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "19 s of raw samples, 20 samples missing" in told
+    # What it suggests can be typed as it stands.
+    assert shlex.split(told.partition("walktall-sim ")[2]) == ["replay", str(to)]
     blocks = [to.read_bytes()[at : at + 512] for at in range(0, to.stat().st_size, 512)]
     found = {}
     for raw in blocks:
@@ -98,4 +107,7 @@ def test_a_pause_of_more_than_a_minute_begins_another_recording(path: Path) -> N
 def test_without_a_recording_it_says_what_to_do(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["raw", "--out", str(path.parent / "x")]) == 2
     assert "walktall raw --minutes" in capsys.readouterr().err
+    gone = path.parent / "gone.db"
+    assert main(["raw", "--out", str(path.parent / "x"), "--store", str(gone)]) == 2
+    assert f"there is no store: {gone} is not there" in capsys.readouterr().err
     assert not (path.parent / "x").exists()

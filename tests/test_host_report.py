@@ -75,6 +75,21 @@ def test_almost_all_is_not_all_and_almost_nothing_is_not_nothing() -> None:
     assert figures.figures_of(session_of(9999)).upright_pct == 100
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize("width", [120, 80, 70, 60, 45])
+def test_no_figure_is_cut_on_a_narrow_terminal(width: int, terminal: bool) -> None:
+    """A bar is as wide as there is room for, and rather none than half of one."""
+    session = session_of(9000, good_s=7000, forward_s=1500, still_s=500, unsure_s=0)
+    text = text_of(session, width=width, terminal=terminal)
+    assert "…" not in text
+    assert all(len(line) <= width for line in text.splitlines())
+    assert re.search(r"upright +1 h 56 min +78 %", text)
+    assert re.search(r"worn +2 h 30 min +100 %", text)
+    bars = re.findall(r"%  (█+)", text)
+    assert bool(bars) is (terminal and width >= 60)
+    assert not bars or len(bars[0]) >= 6
+
+
 def test_a_full_counter_is_told() -> None:
     session = session_of(600, good_s=500, flags=r.FLAG_SATURATED)
     assert "do not add up" in text_of(session)
@@ -103,7 +118,7 @@ def test_faults_by_kind_buzzes_and_answers_are_there() -> None:
         )
     )
     for line in (
-        r"forward +4: 2 lean, 1 slouch, 1 unsure",
+        r"forward +4: 2 leans, 1 slouch, 1 unsure",
         r"back +3",
         r"to a side +5",
         r"buzzes +9: 6 answered, 1 not answered, 2 undecided",
@@ -113,7 +128,7 @@ def test_faults_by_kind_buzzes_and_answers_are_there() -> None:
 
 
 def test_one_kind_of_fault_is_not_counted_twice_in_words() -> None:
-    assert re.search(r"forward +2 slouch\n", text_of(session_of(slouch_events=2)))
+    assert re.search(r"forward +2 slouches\n", text_of(session_of(slouch_events=2)))
     assert re.search(r"forward +0\n", text_of(session_of()))
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from walktall_host import page
 
 from tests.browser import Browser, launched, violations
-from tests.made_pages import pages
+from tests.made_pages import pages, weeks_html
 
 NAMES = ("walk", "walk-without-trace", "night", "hostile", "several", "weeks", "first-week")
 
@@ -68,7 +70,7 @@ def test_no_page_is_wider_than_the_screen(browser: Browser, made: dict[str, Path
 
 
 def test_letters_of_a_chart_keep_their_size_and_their_places_on_a_telephone(
-    browser: Browser, made: dict[str, Path]
+    browser: Browser, made: dict[str, Path], year: Path
 ) -> None:
     overlaps = """() => {
         const found = [];
@@ -81,11 +83,51 @@ def test_letters_of_a_chart_keep_their_size_and_their_places_on_a_telephone(
         }
         return found;
     }"""
+    made = {**made, "year": year}
     size = "[...document.querySelectorAll('.plot text')].map(t => parseFloat(getComputedStyle(t).fontSize))"
-    for name in ("walk", "weeks"):
+    for name in ("walk", "weeks", "year"):
         with browser.opened(made[name], width=375) as seen:
             assert min(seen.page.evaluate(size)) >= 11
             assert seen.page.evaluate(overlaps) == []
+
+
+@pytest.fixture(scope="module")
+def year(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As many weeks as the calendar shows at the most."""
+    folder = tmp_path_factory.mktemp("year")
+    page.write(folder / "year.html", weeks_html(folder, 371))
+    return folder / "year.html"
+
+
+@pytest.mark.parametrize(
+    ("width", "media", "whole"),
+    [(375, "screen", False), (900, "screen", True), (1200, "screen", True), (700, "print", True)],
+)
+def test_the_calendar_of_a_year_shows_its_newest_week(
+    browser: Browser, year: Path, width: int, media: Literal["screen", "print"], whole: bool
+) -> None:
+    edges = """(() => {
+        const box = document.querySelector('.calendar').getBoundingClientRect();
+        const days = [...document.querySelectorAll('.calendar rect')].map(day => day.getBoundingClientRect());
+        return [box.left, box.right, days[0].left, days[days.length - 1].right];
+    })()"""
+    with browser.opened(year, width=width, media=media) as seen:
+        left, right, oldest, newest = seen.page.evaluate(edges)
+        assert left < newest <= right
+        assert (left <= oldest) is whole
+        assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
+        if not whole:  # the rest is reached by scrolling
+            seen.page.evaluate("document.querySelector('.calendar').scrollLeft = -10000")
+            left, right, oldest, newest = seen.page.evaluate(edges)
+            assert left <= oldest
+
+
+def test_a_short_calendar_begins_at_the_left_on_a_telephone(browser: Browser, made: dict[str, Path]) -> None:
+    with browser.opened(made["first-week"], width=375) as seen:
+        gap = "document.querySelector('.calendar svg').getBoundingClientRect().left" + (
+            " - document.querySelector('.calendar').getBoundingClientRect().left"
+        )
+        assert seen.page.evaluate(gap) < 5
 
 
 def test_charts_are_drawn_and_told(browser: Browser, made: dict[str, Path]) -> None:

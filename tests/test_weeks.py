@@ -1,13 +1,17 @@
 """Weeks: the goal, trends and the walker's own trial say what the figures carry, and no more."""
 
+import io
 import itertools
 import random
+import re
+from dataclasses import replace
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from rich.console import Console
 from walktall import records as r
-from walktall_host import advice, weekly, weeks, words
+from walktall_host import advice, charts, page, weekly, weeks, words
 from walktall_host.store import Session
 from walktall_host.trace import Row
 from walktall_host.track import Histogram
@@ -166,6 +170,55 @@ def test_lean_with_pace_needs_walks_that_have_both() -> None:
     assert "pace" in {line.key for line in advice.for_weeks(found)}
     assert words.pace_conclusion(weeks_of(*fast[:3])).verdict == "few"
     assert weeks_of(session(0, brisk_s=1800, pitch_brisk_cdeg=900)).pace == []
+
+
+def test_no_label_below_a_chart_of_weeks_runs_into_its_neighbour() -> None:
+    """On a telephone, where 17 rem of 16 pixels are left for a chart; widths as a browser draws the words."""
+    for n in range(1, 601):
+        some = weeks_of(session(7 * (n - 1)), session(0), count=n).weeks
+        assert len(some) == n
+        wide = 59 if n > 80 else 42
+        at = [float(x.rstrip("%")) / 100 * 270 for x, _, _ in charts.week_ticks(some)]
+        assert {anchor for _, _, anchor in charts.week_ticks(some)} == {"middle"}
+        assert all(later - earlier > wide for earlier, later in itertools.pairwise(at)), n
+        # Half of the first and of the last may stand over the edge, which is 16 pixels from the card's.
+        assert wide / 2 - at[0] < 18 and at[-1] + wide / 2 - 270 < 18, n
+
+
+@pytest.mark.parametrize(("n", "bare"), [(100, 0), (101, 101)])
+def test_the_rims_of_many_dots_do_not_hide_the_curve(n: int, bare: int) -> None:
+    found = weeks_of(*[session(7 * k, buzzes=1500, answered=700, ignored=500) for k in range(n)], count=n)
+    made = page.weeks_page(found, {})
+    assert made.count('class="dot bare"') == 3 * bare  # upright, answers, times
+    # Thousands stand in one form.
+    answered, decided = f"{700 * n:,}", f"{1200 * n:,}"
+    assert f"In all {answered} of {decided} were answered" in made
+    assert f"{1500 * n:,}" in made
+    told = replace(found, traced=1825)
+    assert "1,825 with a trace" in page.weeks_page(told, {})
+    assert any("1,825 with a trace" in str(block) for block in weekly.blocks(told, None))
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize("width", [120, 80, 70, 60])
+def test_no_figure_of_a_week_is_cut_on_a_narrow_terminal(width: int, terminal: bool) -> None:
+    # 24 walks in one week: the widest figures that the columns meet.
+    found = weeks_of(*[session(k % 7, buzzes=2, answered=1, ignored=1, steps=3456) for k in range(24)])
+    stream = io.StringIO()
+    console = Console(file=stream, width=width, force_terminal=terminal, color_system=None, highlight=False)
+    for block in weekly.blocks(found, width if terminal else None):
+        console.print(block)
+    text = stream.getvalue()
+    assert "…" not in text
+    row = next(line for line in text.splitlines() if re.match(r"2026-\d\d-\d\d", line))
+    walked = f"{round(found.weeks[-1].walking_s / 60)} min"
+    for figure in (walked, "50 %", f"{24 * 3456:,}"):
+        assert figure in row
+    # Not below six cells: then none. Where there is room, the bar of the week in which most was walked is the whole.
+    bar = row.count("█")
+    assert (bar >= 6) is (terminal and width >= 70)
+    assert bar in (0, *range(6, 21))
+    assert len(row.rstrip()) <= width
 
 
 def test_weeks_as_json_are_whole_and_plain() -> None:

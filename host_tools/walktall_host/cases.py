@@ -8,8 +8,8 @@ from pathlib import Path
 
 from . import trace
 from .buzzes import Buzz
-from .export import refuse_to_overwrite, whole
 from .store import Store
+from .whole import refuse_to_overwrite, whole_file
 
 #: Seconds before and behind the buzz in which none is expected: its hold may end a little earlier or later.
 _AROUND_S = 5
@@ -23,9 +23,9 @@ def write_case(store: Store, buzz: Buzz, folder: Path, force: bool) -> tuple[Pat
     suite, blocks = (folder / f"case-{buzz.name}{ending}" for ending in (".toml", ".trace"))
     for path in (suite, blocks):
         refuse_to_overwrite(path, force)
-    with whole(blocks, force) as file:
+    with whole_file(blocks, force) as file:
         file.write(b"".join(trace.raws_of(store, buzz.session)))
-    with whole(suite, force) as file:
+    with whole_file(suite, force) as file:
         file.write(suite_text(buzz, blocks.name).encode())
     return suite, blocks
 

@@ -291,20 +291,18 @@ class BarChart:
 
 
 _BARS_HEIGHT = 170
-_WEEK_LABELS_MAX = 6
+# On a telephone a chart is 17 rem wide, ``28 Dec`` is 2.6 rem and ``Nov 2021`` 3.7.
+_WEEK_LABELS_MAX, _YEAR_LABELS_MAX = 6, 4
 
 
 def week_ticks(weeks: Sequence[Week]) -> list[tuple[str, str, str]]:
     """(position, date, anchor) below a chart of weeks."""
     n = len(weeks)
-    apart = -(-n // _WEEK_LABELS_MAX)
-    found = []
-    for k in range(0, n, apart):
-        at = (k + 0.5) / n
-        anchor = "start" if at < 0.04 else "end" if at > 0.96 else "middle"
-        words = day_words(weeks[k].monday, year=n > 80)
-        found.append((percent(at, 1), words, anchor))
-    return found
+    year = n > 80
+    apart = -(-n // (_YEAR_LABELS_MAX if year else _WEEK_LABELS_MAX))
+    # All stand alike under their week, as far from the left end as from the right: none comes nearer to its neighbour.
+    first = (n - 1) % apart // 2
+    return [(percent(k + 0.5, n), day_words(weeks[k].monday, year), "middle") for k in range(first, n, apart)]
 
 
 def day_words(day: date, year: bool = False) -> str:

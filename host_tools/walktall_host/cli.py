@@ -41,6 +41,7 @@ from .download import Progress as Tell
 from .download import download as fetch
 from .errors import CANCELLED, BadInput, NoDevice, TransferFailed, WalktallError
 from .options import Device, Json, Port, Quiet, StorePath, note
+from .selection import nothing_words
 from .store import STORE_VARIABLE, Session, Store, default_path
 from .terminal import abandon_stdout, count, duration, err, harden_streams, out, safe, write, write_json, write_lines
 
@@ -97,6 +98,7 @@ def _next_step(values: dict[str, str]) -> None:
     port = os.environ.get("WALKTALL_PORT") or values.get("port")
     with _reading(store) as opened:
         sessions = dates.in_order(opened.sessions())
+        met = bool(opened.devices())
     known = {session.device_id for session in sessions}
     try:
         for clip in each_clip(port, None, _tell_trouble):
@@ -107,7 +109,7 @@ def _next_step(values: dict[str, str]) -> None:
         last = reports.begin_text(sessions[-1]).strip()
         print(f"{count(len(sessions), 'session')} in the store, the last one {last}: 'walktall report' shows it.")
     else:
-        print("Nothing downloaded yet.")
+        print("No walk yet." if met else "Nothing downloaded yet.")
     print("All commands: walktall --help")
 
 
@@ -180,6 +182,8 @@ def ports(
         return
     words = {"data": "a clip's data", "console": "CircuitPython's console", "possible": "may be a clip", "other": ""}
     table = Table.grid(padding=(0, 2))
+    for _ in range(4):
+        table.add_column(overflow="fold")
     for port in shown:
         table.add_row(Text(safe(port.port)), Text(words[port.role]), Text(port.description), Text(port.usb))
     write(out(), table)
@@ -487,6 +491,7 @@ def sessions(
     with _reading(store) as opened:
         found = _chosen(opened, device)
         unread = opened.unread()
+        nothing = nothing_words(opened)
     shown = found[-last:] if last else found
     if json_:
         between = dates.brackets(found)
@@ -503,8 +508,8 @@ def sessions(
         return
     if shown:
         write_lines(out(), reports.list_sessions(shown))
-    elif not quiet:
-        note("nothing downloaded yet: plug the clip in, then 'walktall download'")
+    elif not quiet and not unread:
+        note(nothing)
     if not quiet:
         for each in unread:
             note(f"note: record {each.seq} of clip {short_name(each.device_id)} is kept but not read: {each.fault}")

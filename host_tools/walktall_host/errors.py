@@ -10,14 +10,18 @@ The tree of them::
     │   ├── PortForbidden              3   this user may not open the port
     │   ├── PortTaken                  3   another program holds it
     │   └── NotAClip                   3   something is there, and it is no Walktall clip
-    └── TransferFailed                 4   a clip was there, and then it went wrong
-        ├── ConnectionLost             4   unplugged, or the port broke
-        ├── NoAnswer                   4   silence, after every repetition
-        ├── BadReply                   4   an answer that no honest clip gives
-        └── Refused                    4   the clip said no, and why
+    ├── TransferFailed                 4   a clip was there, and then it went wrong
+    │   ├── ConnectionLost             4   unplugged, or the port broke
+    │   ├── NoAnswer                   4   silence, after every repetition
+    │   ├── BadReply                   4   an answer that no honest clip gives
+    │   └── Refused                    4   the clip said no, and why
+    └── Ended                        130   by Ctrl-C, where that is the ordinary end
 
 130 is Ctrl-C. Each message is one line, for the walker: what happened and, where something can be done, what.
 """
+
+#: Exit status of a command that Ctrl-C ended.
+CANCELLED = 130
 
 
 class WalktallError(Exception):
@@ -87,5 +91,7 @@ class Refused(TransferFailed):
         self.code = code
 
 
-#: Exit status of a command that Ctrl-C ended.
-CANCELLED = 130
+class Ended(WalktallError):
+    """Ctrl-C ended what goes on until then."""
+
+    exit_code = CANCELLED

@@ -17,13 +17,13 @@ from walktall import events, retrace
 from . import dates, textplot, trace
 from .buzzes import Buzz, buzz_keys, buzzes_of, judged_again, named
 from .errors import BadInput
-from .export import refuse_to_overwrite, whole
 from .figures import UNCERTAINTY_DEG
 from .options import Device, Json, Quiet, StorePath, note
 from .report import begin_text
 from .selection import chosen, reading
 from .store import Session, Store
 from .terminal import count, drawn, duration, out, tenths, write, write_json, write_lines
+from .whole import refuse_to_overwrite, whole_file
 
 #: Seconds behind the buzz that are shown: the time in which an answer counts.
 _AFTER_S = 20
@@ -261,6 +261,7 @@ def command(
     svg: Annotated[
         Path | None, typer.Option("--svg", metavar="FILE", help="The explanation as a picture, too.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the picture if it is there already.")] = False,
     wrong: Annotated[bool, typer.Option("--wrong", help="List those that you called wrong, of all sessions.")] = False,
     device: Device = None,
     store: StorePath = None,
@@ -277,7 +278,7 @@ def command(
     if svg is not None:
         if event is None:
             raise BadInput("--svg is of one buzz: walktall explain 12.3 --svg buzz.svg")
-        refuse_to_overwrite(svg, False)
+        refuse_to_overwrite(svg, force)
     with reading(store) as opened:
         if event is None:
             found = _listed(opened, device, session, last, wrong)
@@ -303,8 +304,8 @@ def command(
     write(console, *said)
     write_lines(console, plot)
     if svg is not None:
-        with whole(svg, False) as file:
-            file.write(drawn([*head, *said, *plot], f"walktall explain {buzz.name}", console.width).encode())
+        with whole_file(svg, force) as file:
+            file.write(drawn([*head, *said], plot, f"walktall explain {buzz.name}", console.width).encode())
     if not quiet:
         number, hold_s = buzz.session.number, told.fault_of(told.at).hold // events.TICKS_PER_S
         note(f"what another hold would have done: walktall whatif --session {number} --set hold_s={hold_s + 5}")
@@ -322,8 +323,10 @@ def _listed(store: Store, device: str | None, number: int | None, last: int | No
 
 def _table(found: Sequence[Buzz]) -> Table:
     table = Table.grid(padding=(0, 2))
-    for _ in range(5):
-        table.add_column(no_wrap=True)
+    # Its number is what is typed next; the rest gives way on a narrow terminal.
+    table.add_column(no_wrap=True)
+    for _ in range(4):
+        table.add_column(overflow="fold")
     shown: Session | None = None
     for buzz in found:
         if shown is not buzz.session:

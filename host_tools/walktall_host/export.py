@@ -6,10 +6,8 @@ overwritten unless asked for.
 
 import csv
 import json
-import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
@@ -21,7 +19,8 @@ from .errors import BadInput
 from .options import Device, Quiet, StorePath, note
 from .selection import chosen, reading
 from .store import Session, Store
-from .terminal import abandon_stdout, count, counting, safe
+from .terminal import abandon_stdout, count, counting, safe, typed
+from .whole import refuse_to_overwrite, whole_file
 
 if TYPE_CHECKING:
     from .trace import Row
@@ -48,38 +47,6 @@ class Format(StrEnum):
 
 
 _SUFFIXES = {".csv": Format.csv, ".jsonl": Format.jsonl, ".ndjson": Format.jsonl, ".parquet": Format.parquet}
-
-
-# --- files that appear whole ---------------------------------------------------------------------------------------
-
-
-def refuse_to_overwrite(path: Path, force: bool) -> None:
-    """:raises BadInput: something is there already"""
-    if path.is_dir():
-        raise BadInput(f"{safe(str(path))} is a folder: name a file in it")
-    if path.exists() and not force:
-        raise BadInput(f"{safe(str(path))} is there already: --force overwrites it")
-
-
-@contextmanager
-def whole(path: Path, force: bool) -> Iterator[IO[bytes]]:
-    """A file to write to, which takes its name when all is written; what was there before stays until then.
-
-    :raises BadInput: it is there already, or cannot be written
-    """
-    refuse_to_overwrite(path, force)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as fault:
-        raise BadInput(f"{safe(str(path))} cannot be written: {fault.strerror or fault}") from fault
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 # --- the formats ----------------------------------------------------------------------------------------------------
@@ -231,7 +198,7 @@ def _write_fit(store: Store, sessions: Sequence[Session], out: Path | None, forc
     with counting("writing", len(targets), not quiet) as step:
         for path, session in targets:
             data = fitfile.encode(session, rows_of(store, session))
-            with whole(path, force) as file:
+            with whole_file(path, force) as file:
                 file.write(data)
             step()
     if not quiet:
@@ -254,7 +221,7 @@ def _write_case(store: Path | None, device: str | None, name: str, out: Path | N
         suite, blocks = write_case(opened, buzz, folder, force)
     if not quiet:
         note(f"{safe(blocks.name)} and {safe(suite.name)} written to {safe(str(folder))}")
-        note(f"judge it: walktall-sim check {safe(str(suite))}")
+        note(f"judge it: walktall-sim check {typed(suite)}")
 
 
 # --- the command ----------------------------------------------------------------------------------------------------
@@ -314,7 +281,7 @@ def command(
                 abandon_stdout()
             return
         bar = counting("reading", len(found), not quiet and what is not What.sessions)
-        with whole(out, force) as file, bar as step:
+        with whole_file(out, force) as file, bar as step:
             n = _WRITERS[kind](file, table, _table(opened, what, found, step))
     if not quiet:
         note(f"{count(n, 'row')} of {len(table)} columns written to {safe(str(out))}")

@@ -79,6 +79,12 @@ def _contents(path: Path) -> bytes | None:
 def _broken(path: Path, fault: OSError) -> WalktallError:
     """What a failed access to the drive means for the walker."""
     name = safe(str(path))
+    # By what is there, not by the error's number: each system has its own for this.
+    for folder in reversed(path.parents):
+        if folder.exists() and not folder.is_dir():
+            return BadInput(f"a file is in the place of the folder {safe(str(folder))}: remove it, then run this again")
+    if path.is_dir():
+        return BadInput(f"a folder is in the place of the file {name}: remove it, then run this again")
     if fault.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return TransferFailed(f"{name} cannot be written: the drive is read-only now; {_HELD}")
     if fault.errno == errno.ENOSPC:
@@ -90,6 +96,7 @@ def compare(root: Path, files: Files) -> Plan:
     """What differs between the drive and ``files``.
 
     :raises TransferFailed: the drive cannot be read
+    :raises BadInput: a folder is where a file belongs, or the reverse
     """
     plan = Plan()
     for path, data in files.items():
@@ -106,7 +113,8 @@ def compare(root: Path, files: Files) -> Plan:
     for found in sorted(folder.rglob("*")) if folder.is_dir() else []:
         path = PurePosixPath(found.relative_to(root).as_posix())
         # A Mac leaves files of its own, which begin with a dot: not modules.
-        if found.suffix in (".py", ".mpy") and not found.name.startswith(".") and path not in files:
+        module = found.suffix in (".py", ".mpy") and not found.name.startswith(".") and found.is_file()
+        if module and path not in files:
             plan.stale.append(path)
     return plan
 
@@ -341,7 +349,7 @@ def command(
     """
     files = drives.content(plain)
     if check:
-        _check(drive, files, json_, quiet)
+        _check(drive, files, plain, json_, quiet)
         return
     root, device_id = drive_to_write(drive, port, device, quiet or json_)
     volume = volumes.read(root)
@@ -373,7 +381,7 @@ def command(
         print("The clip has its drive back. What you wear is what was tested. You can unplug the clip.")
 
 
-def _check(drive: Path | None, files: Files, json_: bool, quiet: bool) -> None:
+def _check(drive: Path | None, files: Files, plain: bool, json_: bool, quiet: bool) -> None:
     found = [drive] if drive else volumes.mounted()
     if not found:
         raise NoDevice("no clip's drive is mounted: plug it in, or say where: walktall install --check DRIVE")
@@ -381,19 +389,25 @@ def _check(drive: Path | None, files: Files, json_: bool, quiet: bool) -> None:
         raise BadInput(f"several drives: {', '.join(safe(str(root)) for root in found)}; say which")
     volume = volumes.read(found[0])
     plan = compare(found[0], files)
+    other = not plan.nothing and compare(found[0], drives.content(not plain)).nothing
     if json_:
         write_json(_document(found[0], volume, check_owner(found[0], True), plan))
     elif not quiet:
         wiring.warn(found[0], volume.board_id)
+    if not json_ and not quiet and not other:
         for mark, paths in (("missing", plan.new), ("differs", plan.changed), ("not ours", plan.stale)):
             for path in paths:
                 print(f"{mark:<9} {safe(str(path))}")
+    if other:
+        kind, check = ("compact", "--check") if plain else ("plain", "--check --plain")
+        raise Differs(f"these are the {kind} files of this tool: 'walktall install {check}' compares with them")
     if not plan.nothing:
         raise Differs(
             f"{count(len(plan.write), 'file')} to write, {len(plan.stale)} to remove: 'walktall install' does it"
         )
     if not quiet and not json_:
-        print(f"All {len(files)} files on {safe(str(found[0]))} are those of this tool ({__version__}).")
+        print(f"All {len(plan.same)} files on {safe(str(found[0]))} are those of this tool ({__version__}).")
+        _tell_kept(plan)
 
 
 def _tell(root: Path, volume: volumes.Volume, before: str, plan: Plan) -> None:
@@ -409,9 +423,13 @@ def _tell(root: Path, volume: volumes.Volume, before: str, plan: Plan) -> None:
             f"{count(len(plan.new), 'file')} new, {len(plan.changed)} changed, {len(plan.stale)} removed, "
             f"{len(plan.same)} as they were; each was read back."
         )
+    _tell_kept(plan)
+    wiring.warn(root, volume.board_id)
+
+
+def _tell_kept(plan: Plan) -> None:
     if plan.kept:
         print("settings.toml is yours and stays as it is.")
-    wiring.warn(root, volume.board_id)
 
 
 def _document(root: Path, volume: volumes.Volume, before: str, plan: Plan) -> dict[str, Any]:

@@ -23,8 +23,10 @@ from .download import download as fetch
 from .errors import BadInput, NoAnswer, Refused, StoreUnusable, TransferFailed
 from .names import Names, checked
 from .options import Device, Json, Port, Quiet, StorePath, note
-from .store import Store, default_path
+from .selection import nothing_words
+from .store import Store, default_path, is_there
 from .terminal import count, safe, write_json
+from .whole import followed, is_special
 
 # Overwriting a whole ring takes a clip up to four minutes; more than this and something is wrong.
 _WIPE_S = 900.0
@@ -90,6 +92,13 @@ def copy_to(store: Store, path: Path, force: bool = False) -> int:
     :param force: replace what bears that name
     :raises BadInput: something bears that name, or it cannot be written
     """
+    path = followed(path)
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:  # SQLite makes the copy, and takes names as UTF-8
+        raise BadInput(f"{safe(str(path))} is no name for a store: its letters are not UTF-8") from None
+    if is_special(path):
+        raise BadInput(f"{path} is a device or a pipe, which cannot hold a store: name a file")
     if path.is_dir():
         raise BadInput(f"{path} is a folder: name a file in it")
     if path.exists() and not force:
@@ -119,24 +128,6 @@ def copy_to(store: Store, path: Path, force: bool = False) -> int:
     return held
 
 
-def write_whole(path: Path, data: bytes, force: bool = False) -> None:
-    """A file with these bytes, there whole or not at all.
-
-    :raises BadInput: something bears that name, or it cannot be written
-    """
-    if path.is_dir():
-        raise BadInput(f"{path} is a folder: name a file in it")
-    if path.exists() and not force:
-        raise BadInput(f"{path} is there already: --force replaces it")
-    with _beside(path) as part:
-        _new_private(part)
-        try:
-            part.write_bytes(data)
-            os.replace(part, path)
-        except OSError as fault:
-            raise BadInput(f"{path} cannot be written: {fault.strerror or fault}") from fault
-
-
 def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to.")],
     store: StorePath = None,
@@ -151,8 +142,9 @@ def backup(
     Example: walktall backup walks-2026.sqlite3
     """
     path = store or default_path()
-    if not path.exists():
-        raise BadInput("nothing downloaded yet: there is nothing to back up")
+    if not is_there(path):
+        with Store.to_read(path) as none:
+            raise BadInput(nothing_words(none))
     with Store(path) as opened:
         held = copy_to(opened, file, force)
     if json_:

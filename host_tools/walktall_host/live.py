@@ -19,7 +19,7 @@ from rich.text import Text
 from walktall import events
 
 from .client import Client, Message
-from .errors import NoAnswer, WalktallError
+from .errors import Ended, NoAnswer, WalktallError
 from .options import Device, Port, Quiet
 from .ports import one_clip
 from .terminal import count, out
@@ -299,6 +299,15 @@ def command(
 
     Example: walktall live --seconds 60
     """
+    try:
+        _show(port, device, seconds, json_)
+    except KeyboardInterrupt:
+        raise Ended("stopped; you can unplug the clip") from None
+    if not quiet and not json_:
+        print("You can unplug the clip.")
+
+
+def _show(port: str | None, device: str | None, seconds: float | None, json_: bool) -> None:
     with one_clip(port, device) as clip, switched_on(clip.client):
         told = moments(clip.client, seconds)
         if json_:
@@ -317,5 +326,3 @@ def command(
                 if int(moment.t_s) != second:
                     second = int(moment.t_s)
                     print(moment.line(), flush=True)
-    if not quiet and not json_:
-        print("You can unplug the clip.")

@@ -166,6 +166,8 @@ def _list(known: Sequence[Known], json_: bool, quiet: bool) -> None:
             note("no clip was ever downloaded here: plug it in, then 'walktall download'")
         return
     table = Table.grid(padding=(0, 2))
+    for _ in range(4):
+        table.add_column(overflow="fold")
     for each in known:
         table.add_row(
             Text(short_name(each.device_id), "bold"),

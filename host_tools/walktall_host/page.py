@@ -8,8 +8,6 @@ and ``advice``; this only lays them out.
 
 import base64
 import hashlib
-import os
-import secrets
 import time
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
@@ -21,11 +19,11 @@ from walktall import __version__
 
 from . import advice, charts, dates, report, weeks, words
 from .chance import share
-from .errors import BadInput
 from .figures import UNCERTAINTY_DEG, figures_of, judged_of, upright_of
 from .store import Session
 from .terminal import count, duration, safe, tenths
 from .track import ANSWER_LIMIT_S, Track
+from .whole import whole_file
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -54,6 +52,7 @@ def _environment() -> "Environment":
         tenths=tenths,
         signed=words.signed,
         clock=words.clock,
+        number="{:,}".format,
     )
     made.globals.update(
         count=count,
@@ -189,15 +188,5 @@ def write(path: Path, text: str) -> None:
 
     :raises BadInput: it cannot be written there
     """
-    if path.is_dir():
-        raise BadInput(f"{path} is a folder: name a file")
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        try:
-            with open(part, "x", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as fault:
-        raise BadInput(f"the report cannot be written to {path}: {fault.strerror or fault}") from fault
+    with whole_file(path, force=True) as file:
+        file.write(text.encode())

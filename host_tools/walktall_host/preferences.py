@@ -46,8 +46,11 @@ def load() -> dict[str, str]:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError) as fault:
-        raise BadInput(f"{shown} cannot be read: {safe(str(fault))}") from fault
+    except UnicodeDecodeError as fault:
+        raise BadInput(f"{shown} cannot be read: it is no text in UTF-8") from fault
+    except OSError as fault:
+        why = "it is a folder" if file.is_dir() else fault.strerror or str(fault)
+        raise BadInput(f"{shown} cannot be read: {safe(why)}") from fault
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:

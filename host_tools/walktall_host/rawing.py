@@ -13,11 +13,12 @@ import typer
 from walktall import rows, wire
 
 from .errors import BadInput
-from .keeping import write_whole
 from .names import Names
 from .options import Device, Json, Port, Quiet, StorePath
+from .selection import nothing_words
 from .store import Store, default_path
-from .terminal import count, duration, safe, write_json
+from .terminal import count, duration, safe, typed, write_json
+from .whole import whole_file
 
 _MINUTES_MAX = 60
 # 52 samples a second; a pause of a minute ends a recording.
@@ -86,6 +87,7 @@ def command(
     from .ports import one_clip
 
     with one_clip(port, device) as clip:
+        ran = stop and clip.client.raw(wire.RAW_ASK) > 0
         asked = minutes if minutes is not None else 0 if stop else wire.RAW_ASK
         left_s = clip.client.raw(asked)
         name = clip.hello.name
@@ -100,6 +102,8 @@ def command(
         print("Then: walktall download, and walktall raw --out walk.raw")
     elif left_s:
         print(f"Clip {name} records for another {duration(left_s)}.")
+    elif ran:
+        print(f"The recording on clip {name} has ended. Next: walktall download, then walktall raw --out walk.raw")
     else:
         print(f"No raw recording runs on clip {name}.")
 
@@ -108,14 +112,19 @@ def _write(out: Path, store: Path, device: str | None, force: bool, json_: bool,
     with Store.to_read(store) as opened:
         wanted = {Names(opened.devices()).only(device).device_id} if device is not None else None
         found = recordings(opened, wanted)
+        if opened.path is None and store != default_path():
+            raise BadInput(nothing_words(opened))
     if not found:
         raise BadInput("no raw recording was downloaded yet: 'walktall raw --minutes 5', walk, 'walktall download'")
     blocks = found[-1]
-    write_whole(out, b"".join(blocks), force)
+    with whole_file(out, force, private=True) as file:
+        file.write(b"".join(blocks))
     n = sum(samples_of(raw)[1] for raw in blocks)
     missing = missing_in(blocks)
     if json_:
         write_json({"file": str(out), "samples": n, "missing_samples": missing, "recordings": len(found)})
     elif not quiet:
         lack = f", {count(missing, 'sample')} missing in between" if missing else ""
-        print(f"{duration(n // _SAMPLES_A_S)} of raw samples{lack} in {safe(str(out))}: walktall-sim replay {out.name}")
+        print(
+            f"{duration(n // _SAMPLES_A_S)} of raw samples{lack} in {safe(str(out))}: walktall-sim replay {typed(out)}"
+        )

@@ -18,11 +18,13 @@ from . import dates
 from .client import version_text
 from .figures import GOOD, Figures, Part, figures_of, forward_events_of, judged_of, percents, upright_of
 from .store import Session
-from .terminal import count, duration, safe, write
+from .terminal import bar_room, count, duration, safe, write
 from .track import ANSWERED, Track
 from .words import BLIND, bands_words, clock, degrees, longest_words, trace_remarks
 
 _BAR_CELLS = 24
+#: As wide as the words before the figures are at least, so that reports stand alike.
+_WORDS_CELLS = 26
 _STYLES = {GOOD: "green", "forward_s": "red", "back_s": "magenta", "side_s": "yellow"}
 _LEFT_OUT_STYLE = "bright_black"
 _HEADING = "bold"
@@ -90,25 +92,25 @@ def report(console: Console, session: Session, zone: tzinfo | None = None, track
 
     :param track: what its trace shows, None without one
     """
-    write(console, *blocks(session, console.is_terminal, zone, track))
+    write(console, *blocks(session, console.width if console.is_terminal else None, zone, track))
 
 
 def blocks(
-    session: Session, bars: bool, zone: tzinfo | None = None, track: Track | None = None
+    session: Session, width: int | None, zone: tzinfo | None = None, track: Track | None = None
 ) -> list[RenderableType]:
     """The report's parts from top to bottom.
 
-    :param bars: draw bars beside the shares
+    :param width: of the terminal, for bars beside the shares; None draws none
     :param track: what the trace of the walk shows, None without one
     """
     figures = figures_of(session)
-    made: list[RenderableType] = [*_title(session, bars, zone), *_upright(session, figures, bars)]
-    made += [Text(""), Text("Where each second went", _HEADING), _seconds(session, figures, bars)]
+    made: list[RenderableType] = [*_title(session, width is not None, zone), *_upright(session, figures, width)]
+    made += [Text(""), Text("Where each second went", _HEADING), _seconds_table(session, figures, width)]
     if figures.inexact:
         made.append(_line("A counter was full: the parts do not add up to the time worn.", "yellow"))
     made += [Text(""), Text("Faults and buzzes", _HEADING), _rows([*fault_rows(session, figures), *_buzz_rows(track)])]
     made += [Text(""), Text("Walking", _HEADING), _rows(walking_rows(session, figures.judged_s, track))]
-    if track is not None and bars:
+    if track is not None and width is not None:
         made.append(_line("pitch over the walk, each cell's mean: " + sparkline(track), _FAINT))
     made += [Text(""), Text("The clip", _HEADING), _rows(clip_rows(session))]
     remarks = [*remarks_of(session, figures, zone), *trace_remarks(session, track)]
@@ -126,13 +128,13 @@ def which_words(session: Session) -> str:
     return f"clip {safe(session.clip)}{whose}, session {session.number}"
 
 
-def _title(session: Session, bars: bool, zone: tzinfo | None) -> list[RenderableType]:
+def _title(session: Session, ruled: bool, zone: tzinfo | None) -> list[RenderableType]:
     when = Text(heading(session, zone), "bold")
     which = Text(which_words(session), _FAINT)
-    return [when, which, Rule(style=_FAINT) if bars else Text("")]
+    return [when, which, Rule(style=_FAINT) if ruled else Text("")]
 
 
-def _upright(session: Session, figures: Figures, bars: bool) -> list[RenderableType]:
+def _upright(session: Session, figures: Figures, width: int | None) -> list[RenderableType]:
     if figures.upright_pct is None:
         return [Text(f"Nothing could be judged in {duration(figures.worn_s)} of wear; the reasons stand below.")]
     line = Text.assemble(
@@ -140,9 +142,10 @@ def _upright(session: Session, figures: Figures, bars: bool) -> list[RenderableT
         f" in the {duration(figures.judged_s)} that could be judged, of {duration(figures.worn_s)} worn",
     )
     made: list[RenderableType] = [line]
-    if bars:
+    if width is not None:
         parts = [*figures.judged, Part("left_out", "", figures.left_out_s, figures.left_out_pct)]
-        made.append(_stack([(part.seconds, _STYLES.get(part.name, _LEFT_OUT_STYLE)) for part in parts], 2 * _BAR_CELLS))
+        cells = min(2 * _BAR_CELLS, width)
+        made.append(_stack([(part.seconds, _STYLES.get(part.name, _LEFT_OUT_STYLE)) for part in parts], cells))
     return made
 
 
@@ -172,22 +175,27 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + "."
 
 
-def _seconds(session: Session, figures: Figures, bars: bool) -> Table:
+def _seconds_table(session: Session, figures: Figures, width: int | None) -> Table:
+    return _seconds(session, figures, bar_room(_seconds(session, figures, 0), width, _BAR_CELLS))
+
+
+def _seconds(session: Session, figures: Figures, bar_cells: int) -> Table:
     table = Table.grid(padding=(0, 2))
-    table.add_column(min_width=26, no_wrap=True)
+    # The words give way, never the figures.
+    table.add_column(overflow="fold")
     table.add_column(justify="right", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
-    if bars:
+    if bar_cells:
         table.add_column(no_wrap=True)
 
     def row(words: str, seconds: int, pct: int, style: str, indent: int, bar: bool = True) -> None:
         cells: list[RenderableType] = [
-            Text(" " * indent + words, style if style != _LEFT_OUT_STYLE or indent == 4 else ""),
+            Text((" " * indent + words).ljust(_WORDS_CELLS), style if style != _LEFT_OUT_STYLE or indent == 4 else ""),
             Text(duration(seconds)),
             Text(f"{pct} %"),
         ]
-        if bars:
-            width = max(1, round(pct * _BAR_CELLS / 100)) if pct and bar else 0
+        if bar_cells:
+            width = max(1, round(pct * bar_cells / 100)) if pct and bar else 0
             cells.append(Text("█" * width, style))
         table.add_row(*cells)
 
@@ -211,7 +219,9 @@ def _rows(rows: Sequence[tuple[str, str]]) -> Padding:
 
 def fault_rows(session: Session, figures: Figures) -> list[tuple[str, str]]:
     kinds = [
-        f"{session[f'{label}_events']} {label}" for label in ("lean", "slouch", "unsure") if session[f"{label}_events"]
+        count(session[f"{label}_events"], label, plural)
+        for label, plural in (("lean", "leans"), ("slouch", "slouches"), ("unsure", "unsure"))
+        if session[f"{label}_events"]
     ]
     forward = str(figures.forward_events)
     rows = [("forward", f"{forward}: {', '.join(kinds)}" if len(kinds) > 1 else "".join(kinds) or forward)]

@@ -13,6 +13,7 @@ from . import dates, names
 from . import report as reports
 from .errors import BadInput
 from .options import Device, Json, Quiet, StorePath, note
+from .selection import nothing_words
 from .store import Session, Store, default_path
 from .terminal import err, out, safe, write, write_json
 
@@ -58,10 +59,8 @@ def command(
         if not shown and json_ and weeks is None:
             write_json({"sessions": []})
             return
-        if not shown and opened.unread():
-            raise BadInput("nothing here that this version can read: 'walktall sessions' says why")
         if not shown:
-            raise BadInput("nothing downloaded yet: plug the clip in, then 'walktall download'")
+            raise BadInput(nothing_words(opened))
         if weeks is not None:
             _weeks(opened, found, weeks, html, json_, quiet)
         else:
@@ -123,7 +122,7 @@ def _weeks(opened: Store, found: Sequence[Session], count: int, html: str | None
         _deliver(html, page.weeks_page(shown, digested), quiet)
     else:
         console = out()
-        write(console, *weekly.blocks(shown, console.is_terminal))
+        write(console, *weekly.blocks(shown, console.width if console.is_terminal else None))
 
 
 @contextmanager

@@ -229,6 +229,11 @@ def default_path() -> Path:
     return Path(platformdirs.user_data_path("walktall", appauthor=False)) / "walktall.sqlite3"
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is something to open as a store."""
+    return path.exists() and not (path.is_file() and path.stat().st_size == 0)
+
+
 def read_record(raw: bytes) -> tuple[dict[str, int] | None, str]:
     """(fields by name, '') of a record's raw bytes, or (None, why it is not read)."""
     fields = array("i", bytes(4 * len(_NAMES)))
@@ -252,6 +257,8 @@ class Store:
         :raises StoreUnusable: it cannot be opened, is no store, or is of a later version
         """
         self.path = path
+        #: Where it was looked for.
+        self.asked = path
         name = ":memory:" if path is None else str(path)
         if path is not None:
             _create_private(path)
@@ -268,8 +275,10 @@ class Store:
 
     @classmethod
     def to_read(cls, path: Path) -> "Store":
-        """The store, or an empty one where there is none yet: reading makes no file."""
-        return cls(path if path.exists() else None)
+        """The store, or an empty one where there is none yet: reading makes no file, and no store of an empty one."""
+        opened = cls(path if is_there(path) else None)
+        opened.asked = path
+        return opened
 
     def __enter__(self) -> "Store":
         return self

@@ -8,16 +8,20 @@ import io
 import json
 import os
 import re
+import shlex
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 _SHOWN_MAX = 120
+_TYPED_MAX = 1000
 # Letters, marks, numbers, punctuation, symbols, the plain space: no control, format (bidirectional), private or
 # unassigned characters, no line or paragraph separators.
 _SHOWN = frozenset("LMNPS")
@@ -29,13 +33,30 @@ def safe(text: str, limit: int = _SHOWN_MAX) -> str:
     return cleaned if len(cleaned) <= limit else cleaned[: limit - 1] + "…"
 
 
-def drawn(lines: Sequence[RenderableType], title: str, width: int) -> str:
-    """What would stand on a terminal, as an SVG picture that asks nothing of any server."""
+def typed(path: Path) -> str:
+    """A path as it is typed in this system's shell, whatever blanks and signs it holds."""
+    text = safe(str(path), _TYPED_MAX)
+    if sys.platform == "win32":
+        from subprocess import list2cmdline
+
+        return list2cmdline([text])
+    return shlex.quote(text)
+
+
+def drawn(words: Sequence[Text], rows: Sequence[Text], title: str, width: int) -> str:
+    """What would stand on a terminal, as an SVG picture that asks nothing of any server.
+
+    :param words: broken at ``width``, as on the terminal
+    :param rows: below them, of a plot or a screen; they cannot be broken, so the picture is as wide as the widest
+    """
+    width = max([width, *(row.cell_len for row in rows)])
     console = Console(
         record=True, width=width, file=io.StringIO(), force_terminal=True, highlight=False, markup=False, emoji=False
     )
-    for line in lines:
-        console.print(line, overflow="ignore", crop=False)
+    for line in words:
+        console.print(line)
+    for row in rows:
+        console.print(row, no_wrap=True, crop=False)
     svg = console.export_svg(title=title, unique_id="walktall")
     # Rich would fetch its font: the reader's own will do.
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
@@ -55,6 +76,28 @@ def counting(text: str, total: int, wanted: bool) -> Iterator[Callable[[], None]
     with Progress(TextColumn(text), BarColumn(), MofNCompleteColumn(), console=console, transient=True) as progress:
         task = progress.add_task(text, total=total)
         yield lambda: progress.advance(task)
+
+
+# A bar of fewer cells shows nothing that the figure beside it does not.
+_BAR_LEAST_CELLS = 6
+
+
+def bar_room(table: Table, width: int | None, most: int) -> int:
+    """How wide the bars beside a table may be, 0 for none: figures are never cut or broken for the sake of a bar.
+
+    :param table: as it is without them
+    :param width: of the terminal, None where no bars are wanted
+    :param most: wider than this they are not
+    """
+    if width is None:
+        return 0
+    needed = Console(file=io.StringIO(), width=_UNBOUNDED).measure(table).maximum
+    room = min(most, width - needed - _BAR_GAP_CELLS)
+    return room if room >= _BAR_LEAST_CELLS else 0
+
+
+_BAR_GAP_CELLS = 2
+_UNBOUNDED = 10_000
 
 
 # Wide enough for the widest table: nobody's pipe is cut.

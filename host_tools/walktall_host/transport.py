@@ -136,7 +136,7 @@ def _why_not_open(name: str, fault: Exception) -> Exception:
     if number in (errno.EACCES, errno.EPERM):
         return PortForbidden(f"you may not open {shown}{_who_may(name)}")
     if number in (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK):
-        program = _who_holds(name)
+        program = _who_locks(name) or _who_holds(name)
         if program == "ModemManager":
             return PortTaken(
                 f"{shown} is in use by ModemManager for half a minute: wait; the rule that 'walktall ports --udev' "
@@ -174,14 +174,37 @@ def _who_may(name: str) -> str:
     return f": group '{safe(group)}' may; {join}; or the rule that 'walktall ports --udev' prints"
 
 
+def _who_locks(name: str) -> str:
+    """On Linux: the program that locked the port, as this tool does too; '' where none did.
+
+    Another may have it open besides: the one that made a virtual clip's port.
+    """
+    try:
+        at = os.stat(name)
+        wanted = f"{os.major(at.st_dev):02x}:{os.minor(at.st_dev):02x}:{at.st_ino}"
+        with open("/proc/locks", encoding="ascii", errors="replace") as file:
+            for line in file:
+                # 1: FLOCK  ADVISORY  WRITE 2764 00:18:5 0 EOF
+                words = line.split()
+                if len(words) > 5 and words[1] == "FLOCK" and words[5] == wanted and int(words[4]) != os.getpid():
+                    return _name_of(words[4])
+    except (OSError, ValueError, AttributeError):
+        pass
+    return ""
+
+
+def _name_of(process: str) -> str:
+    with open(f"/proc/{process}/comm", encoding="utf-8", errors="replace") as file:
+        return file.read().strip()
+
+
 def _who_holds(name: str) -> str:
     """On Linux: the program that has the port open, as far as this user may see; '' where it is not known."""
     try:
         wanted = os.path.realpath(name)
         for entry in os.scandir("/proc"):
             if entry.name.isdigit() and int(entry.name) != os.getpid() and _has_open(entry.path, wanted):
-                with open(f"{entry.path}/comm", encoding="utf-8", errors="replace") as file:
-                    return file.read().strip()
+                return _name_of(entry.name)
     except OSError:
         pass
     return ""

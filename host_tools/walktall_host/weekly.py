@@ -14,7 +14,7 @@ from rich.text import Text
 
 from . import advice, chance, words
 from .chance import Interval
-from .terminal import count
+from .terminal import bar_room, count
 from .track import Band
 from .weeks import GOAL_DAY_MAX_MIN, GOAL_DAY_MIN, GOAL_DAYS, GOAL_DAYS_MAX, Trend, Week, Weeks
 
@@ -23,13 +23,14 @@ _BAR_CELLS = 20
 _VERDICTS = {"better": "green", "worse": "red", "open": "", "few": _FAINT}
 
 
-def blocks(found: Weeks, bars: bool) -> list[RenderableType]:
+def blocks(found: Weeks, width: int | None) -> list[RenderableType]:
     """The report's parts from top to bottom.
 
-    :param bars: draw bars beside the minutes
+    :param width: of the terminal, for bars beside the minutes; None draws none
     """
     made: list[RenderableType] = [Text(words.weeks_heading(found), "bold"), Text(_which(found), _FAINT)]
-    made += [Rule(style=_FAINT) if bars else Text(""), _table(found.weeks, bars), Text("")]
+    cells = bar_room(_table(found.weeks, 0), width, _BAR_CELLS)
+    made += [Rule(style=_FAINT) if width else Text(""), _table(found.weeks, cells), Text("")]
     lines = [
         ("goal", words.goal_words(found), ""),
         *_concluded(
@@ -61,7 +62,7 @@ def blocks(found: Weeks, bars: bool) -> list[RenderableType]:
 def _which(found: Weeks) -> str:
     text = count(len(found.sessions), "session")
     if found.traced:
-        text += f", {found.traced} with a trace"
+        text += f", {found.traced:,} with a trace"
     if found.undated:
         text += f"; {count(found.undated, 'session')} without a date in no week"
     return text
@@ -75,12 +76,12 @@ def _concluded(name: str, conclusion: words.Conclusion | None) -> list[tuple[str
     return [] if conclusion is None else [(name, conclusion.text, _VERDICTS[conclusion.verdict])]
 
 
-def _table(weeks: Sequence[Week], bars: bool) -> Table:
+def _table(weeks: Sequence[Week], bar_cells: int) -> Table:
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-    table.add_column("week of", no_wrap=True)
+    table.add_column("week of", overflow="fold")
     for name in ("walking", f"days of {GOAL_DAY_MIN} min", "upright", "answered", "steps"):
-        table.add_column(name, justify="right", no_wrap=True)
-    if bars:
+        table.add_column(name, justify="right", overflow="fold")
+    if bar_cells:
         table.add_column(no_wrap=True)
     # The scale ends where the goal does, or where the most was walked.
     most = max(GOAL_DAYS_MAX * GOAL_DAY_MAX_MIN * 60, *(week.walking_s for week in weeks))
@@ -94,8 +95,8 @@ def _table(weeks: Sequence[Week], bars: bool) -> Table:
             Text("–" if answered is None else f"{100 * answered:.0f} %"),
             Text(f"{week.steps:,}"),
         ]
-        if bars:
-            cells.append(Text("█" * round(_BAR_CELLS * week.walking_s / most), "green" if week.met else _FAINT))
+        if bar_cells:
+            cells.append(Text("█" * round(bar_cells * week.walking_s / most), "green" if week.met else _FAINT))
         table.add_row(*cells)
     return table
 

@@ -6,8 +6,10 @@ at another one. Settings that act before the trace, or on the motor alone, are r
 """
 
 import difflib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Annotated, Any
 
 import typer
@@ -86,14 +88,23 @@ def parse_changes(texts: Sequence[str]) -> dict[str, int]:
     return changes
 
 
-def compare(store: Store, session: Session, changes: Mapping[str, int]) -> Compared | None:
-    """A walk judged twice; None where no trace of it is here.
+class Missing(Enum):
+    """Why a walk cannot be judged again."""
+
+    TRACE = "no trace here"
+    SETTINGS = "the trace here does not tell the settings of then"
+
+
+def compare(store: Store, session: Session, changes: Mapping[str, int]) -> Compared | Missing:
+    """A walk judged twice, or what of it is not here.
 
     :raises BadInput: the changed settings do not fit together with those of then
     """
     blocks = trace.blocks_of(store, session)
+    if not blocks:
+        return Missing.TRACE
     if not any(block.settings is not None for block in blocks):
-        return None
+        return Missing.SETTINGS
     then = judged_again(blocks)
     now = judged_again(blocks, changes) if changes else then
     recorded = buzz_keys(then.recorded)
@@ -130,14 +141,14 @@ def command(
     """
     changes = parse_changes(set_ or ())
     found: list[Compared] = []
-    without = 0
+    without: Counter[Missing] = Counter()
     with reading(store) as opened:
         sessions = chosen(opened, device, session, last if last or session is not None else _LAST)
         with counting("judging again", len(sessions), not quiet and not json_) as step:
             for each in sessions:
                 compared = compare(opened, each, changes)
-                if compared is None:
-                    without += 1
+                if isinstance(compared, Missing):
+                    without[compared] += 1
                 else:
                     found.append(compared)
                 step()
@@ -145,6 +156,11 @@ def command(
         write_json(_document(changes, found))
         return
     if not found:
+        if without[Missing.SETTINGS]:
+            raise BadInput(
+                "the trace of these sessions does not tell the settings of then, which stand at its beginning: what-if "
+                "needs them"
+            )
         raise BadInput("no trace of these sessions is here: what-if needs the seconds, not the summary alone")
     write(out(), _table(found, bool(changes)))
     if changes and len(found) == 1:
@@ -181,7 +197,7 @@ def upright_pct(again: retrace.Again) -> int | None:
 def _table(found: Sequence[Compared], changed: bool) -> Table:
     table = Table.grid(padding=(0, 2))
     for justify in ("right", "left", "right", "right", "right", "right"):
-        table.add_column(no_wrap=True, justify=justify)
+        table.add_column(overflow="fold", justify=justify)
     headings = ["", "walk", "buzzes", "judged again", *(["with the change", "upright"] if changed else [])]
     table.add_row(*(Text(heading, "bold") for heading in headings))
     for each in found:
@@ -197,7 +213,7 @@ def _table(found: Sequence[Compared], changed: bool) -> Table:
     return table
 
 
-def _tell(found: Sequence[Compared], without: int, changed: bool) -> None:
+def _tell(found: Sequence[Compared], without: Mapping[Missing, int], changed: bool) -> None:
     others = [each for each in found if not each.same]
     if not others:
         print("Judged again with the settings of then, every buzz comes at the very moment at which it came.")
@@ -212,8 +228,8 @@ def _tell(found: Sequence[Compared], without: int, changed: bool) -> None:
         note(f"note: session {each.session.number} is not judged exactly as it was: {why}")
     if changed:
         print("Your walks are taken as they were: with other buzzes you would have straightened up at other moments.")
-    if without:
-        note(f"note: {count(without, 'session')} left out: no trace here")
+    for missing, n in without.items():
+        note(f"note: {count(n, 'session')} left out: {missing.value}")
 
 
 def _document(changes: Mapping[str, int], found: Sequence[Compared]) -> dict[str, Any]:

@@ -192,18 +192,18 @@ def trial_conclusion(trial: weeks.Trial) -> Conclusion | None:
     span = interval_words(points, "points", 1)
     if not trial.effect.excludes_zero:
         text = (
-            f"Cannot be concluded: over {used} walks, silence costs anything from {span} of time forward (95 %). "
+            f"Cannot be concluded: over {used:,} walks, silence costs anything from {span} of time forward (95 %). "
             "More walks in trial mode narrow that."
         )
         return Conclusion("open", "cannot be concluded", text)
     if trial.effect.low > 0:
         text = (
-            f"The buzz helps you: over {used} walks you lean forward {points.middle:.1f} points more of "
+            f"The buzz helps you: over {used:,} walks you lean forward {points.middle:.1f} points more of "
             f"the time while it is silent (95 %: {span})."
         )
         return Conclusion("better", "it helps", text)
     text = (
-        f"The buzz does not help you: over {used} walks you lean forward less while it is silent, by "
+        f"The buzz does not help you: over {used:,} walks you lean forward less while it is silent, by "
         f"{abs(points.middle):.1f} points (95 %: {span})."
     )
     return Conclusion("worse", "it does not help", text)
@@ -222,7 +222,7 @@ def pace_conclusion(found: weeks.Weeks) -> Conclusion:
     if not effect.excludes_zero:
         return Conclusion("open", "no difference seen", f"Brisk and slow lean alike: the difference is {span} (95 %).")
     word = "further forward" if effect.low > 0 else "less far forward"
-    text = f"Brisk, you lean {word}: by {abs(effect.middle):.1f}° (95 %: {span}, {len(found.pace)} walks)."
+    text = f"Brisk, you lean {word}: by {abs(effect.middle):.1f}° (95 %: {span}, {len(found.pace):,} walks)."
     return Conclusion("worse" if effect.low > 0 else "better", word, text)
 
 

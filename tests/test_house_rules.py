@@ -20,10 +20,9 @@ SIM = ROOT / "simulator" / "walktall_sim"
 LAYERS = (
     {"fixmath", "ticks", "events", "retained"},
     {"packing", "limits"},
-    {"slots", "frames", "sending", "rows", "settings"}
-    | {"tilt", "gait", "motion", "calibrate", "buttons", "supply", "coach"},
-    {"detector", "records", "meanings", "answers"},
-    {"buzz", "session", "wire"},
+    {"slots", "frames", "rows", "settings"} | {"tilt", "gait", "motion", "calibrate", "buttons", "supply", "coach"},
+    {"detector", "records", "meanings", "sending"},
+    {"buzz", "session", "wire", "answers"},
     {"chain", "journal", "trace"},
     {"link", "selftest", "retrace", "telling"},
     {"visit", "resume", "wearing"},

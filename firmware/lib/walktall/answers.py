@@ -71,7 +71,7 @@ _NO_NONCE = b"\x00\x00\x00\x00"
 
 
 class Answers(Sending):
-    """A part of `link.Link`, which has the buffers, the port and the frames; HELLO is answered there."""
+    """A part of `link.Link`, which has the buffers, the port and the frames; HELLO is answered by `sending`."""
 
     def _dispatch(self, kind, frame, size):
         """Size of the reply's body, which stands in `_frame`; -1 where none is to be sent, or it was an error."""

@@ -6,7 +6,7 @@ a reply waits for room no request is read; a host that stops reading loses what 
 
 What it asks of the device goes to a ``handler``: `visit.Visit`, or one with the same methods, and with ``journal`` (a
 :class:`walktall.journal.Journal`, loaded; its ``settings`` are those in force) and ``trace`` (a `Trace`, or None).
-``hello_into`` fills of HELLO what the device alone knows; the rest is filled here.
+``hello_into`` fills of HELLO what the device alone knows; the rest is filled by `sending`.
 
 A request that arrives twice, because a port doubled it or the host lost the reply, does no harm: reading repeats
 itself, ACK and FORMAT know that they are done, IDENTIFY, MARK and CALIBRATE act once for one request id, and SELFTEST
@@ -19,7 +19,6 @@ It decides nothing about posture and keeps nothing: ``journal`` does.
 
 from . import frames as w
 from .answers import Answers
-from .slots import FW_VERSION
 from .ticks import ticks_diff
 
 try:
@@ -34,26 +33,9 @@ except ImportError:
 # Of `wire`; private, so that they fold: tests/test_house_rules.py holds them to it.
 _E_PROTOCOL = const(3)
 _E_INTERNAL = const(10)
-_H_DEVICE_ID = const(0)
-_H_BOARD = const(6)
-_H_BOOT = const(9)
-_H_FLAGS = const(12)
-_H_SESSIONS = const(17)
-_H_TRACE_ID = const(33)
-_H_DRIVE_KIB = const(40)
 _HEADER_SIZE = const(4)
 _FETCH = const(3)
 _HELLO = const(1)
-_HF_CALIBRATED = const(1)
-_HF_FORMATTED = const(64)
-_HF_BANK_LOST = const(128)
-_HF_READ_ONLY = const(256)
-_HF_SETTINGS_DEFAULTED = const(512)
-_HF_UNSAVED = const(2048)
-_HF_STORE_FAULT = const(16384)
-_HF_TRACE_FAULT = const(32768)
-_HF_WIPING = const(65536)
-_HF_RAW = const(131072)
 _LIVE_DATA = const(0xC1)
 _LIVE_LOST = const(13)
 _MAX_FRAME = const(256)
@@ -61,24 +43,6 @@ _MAX_ENCODED = const(260)
 _PROTOCOL = const(1)
 _REPLY = const(0x80)
 _TRACE_PIECE = const(172)
-
-# Of `limits`; private, so that they fold: tests/test_house_rules.py holds them to it.
-_N_SETTINGS = const(30)
-
-# Of `slots`; private, so that they fold: tests/test_house_rules.py holds them to it.
-_SESSION_LAYOUT = const(1)
-
-# Of `journal`; private, so that they fold: tests/test_house_rules.py holds them to it.
-_CAL_QUALITY = const(9)
-_CAL_TAKEN_UTC_S = const(11)
-_J_COMMITS = const(13)
-_J_COMMITS_DEFERRED = const(16)
-_J_COMMITS_TODAY = const(15)
-_J_DEVICE_ID = const(4)
-_J_DROPPED_ACKED = const(11)
-_J_DROPPED_UNACKED = const(12)
-_J_JOURNAL_ID = const(5)
-_JOURNAL_LAYOUT = const(1)
 
 _RX_SIZE = const(64)
 # Bytes read in one poll at the most: at 10 ms a poll this is faster than any host need be, and a flood costs little.
@@ -90,7 +54,6 @@ _TX_SIZE = const(520)
 # A host that takes nothing for this long has gone, whatever DTR says.
 _STALLED_MS = const(5000)
 _BODY = const(_HEADER_SIZE)
-_BLOCK_BYTES = const(512)
 _PIECE_AT = const(_BODY + 6)  # in TRACE_DATA
 _NO_NONCE = b"\x00\x00\x00\x00"
 
@@ -259,77 +222,3 @@ class Link(Answers):
         except Exception as fault:  # a fault of ours must not take the walk with it
             self.faults += 1
             self._error(_E_INTERNAL, type(fault).__name__)
-
-    def _answer_hello(self):
-        self._acted_id = -1  # a host says hello when it begins, and its ids with it
-        self._tested_id = -1
-        values = self._hello
-        journal = self._handler.journal
-        head = journal.head
-        values[_H_FLAGS] = 0
-        self._handler.hello_into(values)
-        # In the order of `wire.HELLO_FIELDS`.
-        values[_H_DEVICE_ID:_H_BOARD] = [
-            head[_J_DEVICE_ID],
-            head[_J_JOURNAL_ID],
-            _PROTOCOL,
-            FW_VERSION,
-            _SESSION_LAYOUT,
-            journal.newer_layout or _JOURNAL_LAYOUT,
-        ]
-        values[_H_BOOT] = journal.boot
-        values[_H_SESSIONS:_H_TRACE_ID] = [
-            journal.count,
-            journal.capacity,
-            journal.unacknowledged,
-            journal.first_seq,
-            journal.next_seq,
-            journal.acked_seq,
-            head[_J_DROPPED_ACKED],
-            head[_J_DROPPED_UNACKED],
-            journal.newer_records(),
-            head[_J_COMMITS],
-            head[_J_COMMITS_TODAY],
-            head[_J_COMMITS_DEFERRED],
-            _N_SETTINGS,
-            journal.calibration[_CAL_QUALITY],
-            self._decoder.bad,
-            journal.calibration[_CAL_TAKEN_UTC_S],
-        ]
-        flags = values[_H_FLAGS]
-        trace = self._handler.trace
-        if trace is None:
-            flags |= _HF_TRACE_FAULT
-        else:
-            values[_H_TRACE_ID:_H_DRIVE_KIB] = [
-                trace.ring_id,
-                trace.layout,
-                _BLOCK_BYTES,
-                trace.first_block,
-                trace.next_block,
-                trace.capacity,
-                trace.torn,
-            ]
-            if trace.fault:
-                flags |= _HF_TRACE_FAULT
-            if trace.wiping:
-                flags |= _HF_WIPING
-        if self._handler.raw_left_s():
-            flags |= _HF_RAW
-        if journal.calibrated:
-            flags |= _HF_CALIBRATED
-        if journal.formatted:
-            flags |= _HF_FORMATTED
-        if journal.bank_lost:
-            flags |= _HF_BANK_LOST
-        if journal.read_only:
-            flags |= _HF_READ_ONLY
-        if journal.settings.defaulted:
-            flags |= _HF_SETTINGS_DEFAULTED
-        if journal.unsaved:
-            flags |= _HF_UNSAVED
-        if journal.store_fault:
-            flags |= _HF_STORE_FAULT
-        values[_H_FLAGS] = flags
-        w.HELLO_TABLE.pack_into(self._frame, _BODY, values)
-        return w.HELLO_TABLE.size

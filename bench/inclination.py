@@ -141,7 +141,7 @@ def tilt_up(counts: Counts, bias_counts: Floats) -> Floats:
     for i, row in enumerate(counts.tolist()):
         take(tilt, gait, views_of(array("h", row[3:] + row[:3])), 0, 1, 1)
         if i % 13 == 12:
-            tilt.tick()
+            tilt.renormalise()
         out[i] = tilt.g
     return out
 

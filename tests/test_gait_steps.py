@@ -168,7 +168,7 @@ def _gait_of(trial: Trial) -> tuple[Gait, list[int]]:
         ax, ay, az, wx, wy, wz = row
         take(tilt, gait, views_of(array("h", (wx, wy, wz, ax, ay, az))), 0, 1, 1)
         if k % 13 == 12:
-            tilt.tick()
+            tilt.renormalise()
             tilt.drop_tick()
             gait.tick(tilt)
             if gait.cadence_spm:

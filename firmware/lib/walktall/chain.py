@@ -88,6 +88,7 @@ class Chain:
         self.upright = array("i", [0] * 6)
         self._in_tick = 0
         self._ticks = 0
+        self._apart = 0  # somebody calibrates, or the motor shakes the sensor
         self._shaken = 0
         self._settle = 0
         #: Of this tick: SHAKEN, or what else makes it no ordinary one.
@@ -147,7 +148,9 @@ class Chain:
         left = _TICK_SAMPLES - self._in_tick
         if n > left:
             n = left
-        if self._shaken:
+        if not self._apart:
+            take(self.tilt, self.gait, views, at, n, 1)
+        elif self._shaken:
             if n > self._shaken:
                 n = self._shaken
             take(self.tilt, self.gait, views, at, n, 0)
@@ -159,6 +162,7 @@ class Chain:
             one = views[at]
             self._calibrate(one[3], one[4], one[5], one[0], one[1], one[2])
         else:
+            self._apart = 0
             take(self.tilt, self.gait, views, at, n, 1)
         self.n_samples += n
         if n < left:
@@ -223,7 +227,9 @@ class Chain:
                 self._spoilt = 1
             self._special = 1 if self._settle or self.bow.left else 0
         detector.look(tilt)
-        tilt.tick()
+        tilt.renormalise()
+        sums = tilt.sums
+        sums[0] = sums[1] = sums[2] = sums[3] = 0
         if not state & _WALKS:
             self.may_doze = 0
             if self._wakeful:
@@ -374,6 +380,7 @@ class Chain:
         n_samples += _AFTER_SHAKE
         if n_samples > self._shaken:
             self._shaken = n_samples
+            self._apart = 1
 
     def dozed(self, n_samples):
         """The sensor waited for motion for `n_samples`, and there was none: nobody walked, nothing is judged, no gap.
@@ -472,6 +479,7 @@ class Chain:
         """Two presses: wait for the hand to leave, average, judge. `calibration_result` tells the outcome."""
         self.calibration_result = c.NONE
         self.calibrator.begin()
+        self._apart = 1
 
     def cancel_calibration(self):
         """Leave what was begun."""

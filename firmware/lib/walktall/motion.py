@@ -49,8 +49,8 @@ def views_of(counts):
 
 
 def take(tilt, gait, views, at, n, use_accel):
-    """Take `n` samples from the one at `at` on. No more than a tick's 13 at a time, and `tilt.tick` behind them: else
-    the length of gravity may run away, and products out of the small ints.
+    """Take `n` samples from the one at `at` on. No more than a tick's 13 at a time, and `tilt.renormalise` behind them:
+    else the length of gravity may run away, and products out of the small ints.
 
     :param list views: `views_of` samples
     :param int use_accel: 0 while the motor shakes the sensor: the gyroscope alone carries g, and gait waits

@@ -67,7 +67,7 @@ class Tilt:
         self.restart()
         self._set(ax << 7, ay << 7, az << 7)
         for _ in range(4):
-            self._renormalise()
+            self.renormalise()
         self._shift = _K
 
     def _set(self, x, y, z):
@@ -76,7 +76,8 @@ class Tilt:
         g[1] = y
         g[2] = z
 
-    def _renormalise(self):
+    def renormalise(self):
+        """Gravity gets its length back, which pulls change by a hundredth or two within a tick. For each tick."""
         gx, gy, gz = self.g
         x = gx >> 10
         y = gy >> 10
@@ -99,7 +100,7 @@ class Tilt:
     def meet(self, ax, ay, az):
         """Gravity is what the first group felt (sums of counts)."""
         self._set(ax << 5, ay << 5, az << 5)
-        self._renormalise()
+        self.renormalise()
 
     def grow(self, ex, ey, ez):
         """The pull of a young filter toward a group that is off by so much (Q15): gain 1, 1/2, 1/2, 1/4 ... so that the
@@ -110,15 +111,8 @@ class Tilt:
         k = _K - self._shift
         gx, gy, gz = self.g
         self._set(gx + (ex << k), gy + (ey << k), gz + (ez << k))
-        self._renormalise()
+        self.renormalise()
         return k > 0
-
-    def tick(self):
-        """A tick has been looked at: its sums begin anew. Gravity gets its length back, which pulls change by a
-        hundredth or two within a tick."""
-        self._renormalise()
-        sums = self.sums
-        sums[0] = sums[1] = sums[2] = sums[3] = 0
 
     def drop_tick(self):
         """What was summed begins anew."""

@@ -29,7 +29,7 @@ cdef class Chain:
     cdef public int[::1] upright
     cdef public object rows
     cdef public unsigned char[::1] _kinds
-    cdef public int _in_tick, _ticks, _shaken, _special, _spoilt, _settle, _walking, _buzz_tick, _cadence
+    cdef public int _in_tick, _ticks, _apart, _shaken, _special, _spoilt, _settle, _walking, _buzz_tick, _cadence
     cdef public int closed
     cdef public short[::1] _one
     cdef public list _views

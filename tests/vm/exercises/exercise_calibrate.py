@@ -69,7 +69,7 @@ for name in ("walk", "extreme"):
         take(tilt, gait, views, i, 1, 1)
         if i % 13 == 12:
             gait.tick(tilt)
-            tilt.tick()
+            tilt.renormalise()
         if i % 52 == 51:
             gait.mean_x += chance.below(601) - 300
             gait.mean_y += chance.below(401) - 200

@@ -46,7 +46,7 @@ def run(name, changes, up):
                 detector.snoozed = chance.below(20)
                 detector.plain = 0
             detector.look(tilt)
-            tilt.tick()
+            tilt.renormalise()
             tilt.drop_tick()
             state = gait.walking | gait.jogging << 1 | gait.still << 2
             if shaken:

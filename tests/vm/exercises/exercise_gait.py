@@ -12,7 +12,7 @@ for name in ("corners", "extreme", "walk"):
     for i in range(len(counts) // 6):
         take(tilt, gait, views, i, 1, 0 if name == "extreme" and i // 100 % 7 == 3 else 1)
         if i % 13 == 12:
-            tilt.tick()
+            tilt.renormalise()
             tilt.drop_tick()
             gait.tick(tilt)
             digest.add(gait.walking | gait.jogging << 1 | gait.still << 2)

@@ -52,7 +52,7 @@ for name in ("corners", "extreme", "walk"):
             gait.tick(tilt)
             one_gait.tick(one_tilt)
             for each in (tilt, one_tilt):
-                each.tick()
+                each.renormalise()
                 each.drop_tick()
     digest.tell()
     print(same, *tilt.g, gait.steps, gait.walking)

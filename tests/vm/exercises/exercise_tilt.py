@@ -23,7 +23,7 @@ for name in ("corners", "extreme", "walk"):
                     digest.add(value)
                 digest.add(tilt.rate[0])
                 gait.tick(tilt)
-                tilt.tick()
+                tilt.renormalise()
                 tilt.drop_tick()
         digest.tell()
         print(*tilt.g)

@@ -1,8 +1,8 @@
 """``walktall selftest``: does the clip judge as the firmware of this tool does, and are its files the tested ones?
 
 The clip runs a made-up walk through its own detector and reads its own files; both digests are held against those of
-the firmware that came with this tool, worked out here from the very same files. It tells one version from another; it
-is no proof against somebody who means harm.
+the firmware that came with this tool: its judgement worked out here from the sources, its files as they were installed,
+compact or plain. It tells one version from another; it is no proof against somebody who means harm.
 """
 
 import time

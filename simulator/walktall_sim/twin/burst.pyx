@@ -1,6 +1,7 @@
 """Blocks of counts into the compiled chain: no Python object a sample."""
 
 from walktall_sim.twin.chain cimport Chain
+from walktall_sim.twin.motion cimport views_of
 from walktall_sim.twin.session cimport Session
 
 cdef enum:
@@ -10,7 +11,8 @@ cdef enum:
 # A tick as the FIFO has it, the gyroscope first, and `motion.views_of` it. What is left of a tick waits in the chain.
 cdef short[6 * TICK_SAMPLES] room
 cdef const short[::1] tick = <short[:6 * TICK_SAMPLES]> room
-cdef list views = [tick[i : i + 24] for i in range(0, 6 * TICK_SAMPLES, 6)]
+# Made where they are used: a view of one's own module is taken without a look at its format.
+cdef list views = views_of(tick)
 
 
 def burst(Chain chain, const short[::1] counts, int begin, bint by_tick):

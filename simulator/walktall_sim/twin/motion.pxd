@@ -6,6 +6,10 @@ from walktall_sim.twin.gait cimport Gait
 from walktall_sim.twin.tilt cimport Tilt
 
 
+@cython.locals(whole='const short[::1]', at=cython.int)
+cpdef list views_of(counts)
+
+
 @cython.locals(
     four='const short[::1]',
     phase=cython.int, pull=cython.int, young=cython.int, n_groups=cython.int, n_felt=cython.int,

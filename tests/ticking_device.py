@@ -67,6 +67,7 @@ class Nothing:
     """An IMU and a motor of which nothing is asked that matters here."""
 
     who_am_i = 0x6A
+    counts = b""
     overrun = False
     duty_u16 = 0
 

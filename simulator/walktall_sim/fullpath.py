@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from walktall import chain, device, events, journal
 from walktall.hw import imu
+from walktall.motion import views_of
 
 from walktall_sim import chips, engine
 from walktall_sim.board import VirtualBoard
@@ -199,8 +200,9 @@ class CountsImu:
         if due > self._next:
             self._take(due)
         n = min(len(self._ready) // 6, self.max_samples)
-        self.counts[: 6 * n] = self._ready[: 6 * n]
-        del self._ready[: 6 * n]
+        if n:  # an array of which there are views refuses to be given nothing, too
+            self.counts[: 6 * n] = self._ready[: 6 * n]
+            del self._ready[: 6 * n]
         self._clock.advance_us(self._times.drain_us[n])
         return n
 
@@ -283,6 +285,7 @@ class Player:
         self._counts = None if registers else CountsImu(walk.source, self.board.clock, options.chip, ahead)
         if self._counts is not None:
             self.device._imu = self._counts
+            self.device._views = views_of(self._counts.counts)
         self.kept = Records(self.device.session)
         self.device.session = WatchedSession(self.device.session, self.kept)
         calibrate(self.device.chain, walk)

@@ -29,6 +29,21 @@ def test_no_intermediate_leaves_the_small_ints(name: str, vectors: Path, monkeyp
     print(f"{watch.n_checks} results; the widest is {widest}, {share:.2f} of the limit: {module} line {line}")
 
 
+def test_none_does_where_each_tick_is_closed_by_a_gap() -> None:
+    """A tick's end gives gravity its length back; where a lost sample is the thirteenth, that end does not come."""
+    with checked_firmware() as watch:
+        from walktall.chain import Chain
+        from walktall.limits import Settings
+
+        chain = Chain(Settings())
+        chain.set_upright(0, 8197, 0, 0, 0, 0, 90)
+        for _ in range(200):
+            for _ in range(12):
+                chain.sample(32767, 32767, -32768, 0, 0, 0)
+            chain.missed(1)
+        assert chain.n_samples == 13 * 200 and watch.n_checks > 100_000
+
+
 def test_the_check_sees_a_product_that_is_too_wide() -> None:
     with checked_firmware():
         from walktall import fixmath

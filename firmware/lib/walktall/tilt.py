@@ -125,6 +125,8 @@ class Tilt:
         """A gap: what is left of a group does not go on behind it, nor does the tick or the second."""
         self._phase = 0
         self.drop_tick()
+        # Nobody looks at a tick that a gap closes.
+        self.renormalise()
 
     def loosen(self, shift):
         """Trust the accelerometer more for a while (gain 2^-shift a group, back to 2^-5 within 2.5 s): after a gap

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from walktall import chain, device, events, journal
 from walktall.hw import imu
-from walktall.motion import views_of
 
 from walktall_sim import chips, engine
 from walktall_sim.board import VirtualBoard
@@ -89,13 +88,14 @@ def times_of(chip: str) -> Times:
 class CountsImu:
     """A sensor without registers: counts of a source, with the surface and the times of ``walktall.hw.imu.Imu``.
 
+    :param counts: of the sensor in whose place it comes, of which the device has standing views
     :param ahead: how many rows may be made before they fall due: none where the wearer's answer may change them
     """
 
-    max_samples = 32
+    max_samples = imu.MAX_SAMPLES
 
-    def __init__(self, source: chips.SampleSource, clock: Clock, chip: str, ahead: int = 0) -> None:
-        self.counts = array("h", bytes(2 * 6 * self.max_samples))
+    def __init__(self, source: chips.SampleSource, clock: Clock, chip: str, counts: array[int], ahead: int = 0) -> None:
+        self.counts = counts
         self.overrun = False
         self._source = source
         self._clock = clock
@@ -282,10 +282,11 @@ class Player:
             )
         self.device: Any = self.board.device
         ahead = _AHEAD if walk.source.answer_s is None else 0
-        self._counts = None if registers else CountsImu(walk.source, self.board.clock, options.chip, ahead)
-        if self._counts is not None:
+        self._counts = None
+        if not registers:
+            counts = self.device._imu.counts
+            self._counts = CountsImu(walk.source, self.board.clock, options.chip, counts, ahead)
             self.device._imu = self._counts
-            self.device._views = views_of(self._counts.counts)
         self.kept = Records(self.device.session)
         self.device.session = WatchedSession(self.device.session, self.kept)
         calibrate(self.device.chain, walk)

@@ -11,10 +11,13 @@ import ast
 import importlib.metadata
 import inspect
 import re
+import sys
 import types
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 
 def stubs_folder() -> Path:
@@ -166,3 +169,22 @@ def stub(name: str) -> Path:
 def board_stub(board_id: str) -> Path:
     """The stub of ``board`` as one board has it."""
     return stubs_folder() / "board_definitions" / board_id / "__init__.pyi"
+
+
+class Drv2605:
+    """A motor's driver chip, as Adafruit's driver has it."""
+
+    realtime_value: Any = 0
+
+    def __init__(self, i2c: Any, address: int = 0x5A) -> None:
+        self.mode = 0
+
+    def use_ERM(self) -> None:
+        """An eccentric mass, not a linear one."""
+
+
+def fit_driver_chip(patch: pytest.MonkeyPatch, chip: type[Drv2605] = Drv2605) -> None:
+    """Adafruit's driver finds this chip on each bus that it is given."""
+    driver = types.ModuleType("adafruit_drv2605")
+    driver.DRV2605 = chip  # type: ignore[attr-defined]
+    patch.setitem(sys.modules, driver.__name__, driver)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import importlib
 import sys
-import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from walktall.retained import Retained
 from walktall_sim.clock import US_PER_S
 
+from tests import circuitpython_surface as surface
 from tests.test_board_files import NANO, XIAO, Desk, Enough, Reload, Reset
 from tests.test_faults import BACK_AFTER_RESTART_S
 
@@ -106,18 +106,6 @@ class Gate:
         return self._import(name, globals, locals, fromlist, level)
 
 
-class Drv2605:
-    """A motor's driver chip, as Adafruit's driver has it."""
-
-    realtime_value = 0
-
-    def __init__(self, i2c: Any, address: int = 0x5A) -> None:
-        self.mode = 0
-
-    def use_ERM(self) -> None:
-        """An eccentric mass, not a linear one."""
-
-
 def restarts(one: Desk, patch: pytest.MonkeyPatch, name: str) -> None:
     """The program, broken once, stops with the motor off and the fault kept, and starts again, whole."""
     began_us = one.clock.now_us
@@ -142,9 +130,7 @@ def test_a_module_that_cannot_be_imported_once_costs_a_restart_and_no_more(
     one = Desk(NANO if name == "hw.tagged" else XIAO, tmp_path)
     if name == "hw.haptic":
         one.env["WALKTALL_MOTOR"] = "drv2605"
-        fake = types.ModuleType("adafruit_drv2605")
-        fake.DRV2605 = Drv2605  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "adafruit_drv2605", fake)
+        surface.fit_driver_chip(monkeypatch)
     gate = Gate("walktall." + name)
     monkeypatch.setattr(builtins, "__import__", gate)
     if name == "hw.start":

@@ -809,18 +809,10 @@ def test_a_haptic_driver_chip_shares_the_sensors_bus_where_it_has_to(
 ) -> None:
     played: list[int] = []
 
-    class Drv2605:
-        def __init__(self, i2c: Any, address: int = 0x5A) -> None:
-            self.mode = 0
-
-        def use_ERM(self) -> None:
-            pass
-
+    class Drv2605(surface.Drv2605):
         realtime_value = property(None, lambda self, value: played.append(value))
 
-    fake = types.ModuleType("adafruit_drv2605")
-    fake.DRV2605 = Drv2605  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "adafruit_drv2605", fake)
+    surface.fit_driver_chip(monkeypatch, Drv2605)
     one = desk(board_id)
     one.env["WALKTALL_MOTOR"] = "drv2605"
     assert isinstance(one.work(10), Enough)

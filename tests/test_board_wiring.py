@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ import pytest
 from walktall import boards, wire
 from walktall.retained import Retained
 
+from tests import circuitpython_surface as surface
 from tests.test_board_files import FIRMWARE, NANO, PICO, XIAO, Desk, Enough
 from tests.vm.machine import compact_mounts
 
@@ -225,17 +224,7 @@ def test_a_pin_that_does_not_do_for_a_part_costs_that_part_alone(desk: Make, key
 def test_a_driver_chip_leaves_the_motors_pin_free_and_keeps_its_buss(
     desk: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Drv2605:
-        def __init__(self, i2c: Any, address: int = 0x5A) -> None:
-            self.mode = 0
-            self.realtime_value = 0
-
-        def use_ERM(self) -> None:
-            pass
-
-    fake = types.ModuleType("adafruit_drv2605")
-    fake.DRV2605 = Drv2605  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "adafruit_drv2605", fake)
+    surface.fit_driver_chip(monkeypatch)
     for pin, told in (("D0", ""), ("D4", "toml: BUTTON_PIN")):  # D4 is SDA
         one = desk(XIAO)
         one.env.update(WALKTALL_MOTOR="drv2605", WALKTALL_BUTTON_PIN=pin)

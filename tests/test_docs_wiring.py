@@ -1,10 +1,7 @@
 """The tables of wiring in the documents: the keys of ``settings.toml``, and where a driver chip of the motor goes."""
 
 import re
-import sys
-import types
 from pathlib import Path
-from typing import Any
 
 import pytest
 from walktall import boards
@@ -44,18 +41,7 @@ def named(board_id: str, name: str) -> str:
 
 def driver_buses(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Where `code.py` looks for a DRV2605L, on each board."""
-
-    class Drv2605:
-        def __init__(self, i2c: Any, address: int = 0x5A) -> None:
-            self.mode = 0
-            self.realtime_value = 0
-
-        def use_ERM(self) -> None:
-            pass
-
-    fake = types.ModuleType("adafruit_drv2605")
-    fake.DRV2605 = Drv2605  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "adafruit_drv2605", fake)
+    surface.fit_driver_chip(monkeypatch)
     rows = [row("board", "SDA", "SCL", "that bus"), row(*["---"] * 4)]
     for board_id, short in SHORT.items():
         one = Desk(board_id, folder)

@@ -6,7 +6,7 @@ another module up each time. So the files for the drive are made of ours, by ste
 1. docstrings and comments go;
 2. a whole number that a module defines once stands where it is used, in other modules too; its definition goes;
 3. names become short ones. One source name has one short name, in all files, wherever it stands: variable, attribute,
-   parameter or keyword. Two names share a short one where no module, class or function has both;
+   parameter or keyword. Two names share a short one where no module, class or function has both, and a module has few;
 4. statements share lines where they may: each line costs a function a byte or two.
 
 What comes from outside keeps its name: whatever we do not define ourselves, what CircuitPython's objects have too
@@ -633,6 +633,13 @@ def short_names(
     often = set().union(*(_asked_for_often(tree, _OFTEN.get(path.stem, ())) for path, tree in trees.items()))
     used: Counter[str] = Counter()
     used_often: Counter[str] = Counter()
+    # The tables of the modules that have a name: each module keeps one of all that its code names, two bytes an entry.
+    tables_of: dict[str, list[set[str]]] = {name: [] for name in ours}
+    for tree in trees.values():
+        named = set(_identifiers(tree))
+        table = named - ours
+        for name in named & ours:
+            tables_of[name].append(table)
     # The most crowded first: few short names suffice then.
     for name in sorted(ours, key=lambda name: (-len(beside[name]), name)):
         taken = {names.get(other, "" if other in ours else other) for other in beside[name]}
@@ -640,17 +647,26 @@ def short_names(
         if not free:
             short = next(short for short in _more() if short not in taken)
         elif name in looked_up:
-            # The interpreter remembers where it found a name last: what is looked up shares its name with few, and what
-            # is looked up often with nothing else of that kind.
+            # The interpreter remembers where it found a name last: what is looked up often shares its name with nothing
+            # else of that kind. The rest takes names that its modules have anyhow, and of others those that few have.
             if name in often:
                 short = min(free, key=lambda short: (used_often[short], used[short]))
                 used_often[short] += 1
             else:
-                short = min(free, key=lambda short: used[short])
+                short = min(
+                    free,
+                    key=lambda short: (
+                        sum(short not in table for table in tables_of[name]),
+                        len(short) > _LONG,
+                        used[short],
+                    ),
+                )
             used[short] += 1
         else:
             short = free[0]
         names[name] = short
+        for table in tables_of[name]:
+            table.add(short)
     return names
 
 
@@ -747,6 +763,7 @@ _RESIDENT = (
 
 
 _FREE = (*string.ascii_uppercase, *_RESIDENT)
+_LONG = 6  # letters: what the drive has room for
 
 
 def _more() -> Iterator[str]:

@@ -636,7 +636,7 @@ def short_names(
     # The tables of the modules that have a name: each module keeps one of all that its code names, two bytes an entry.
     tables_of: dict[str, list[set[str]]] = {name: [] for name in ours}
     for tree in trees.values():
-        named = set(_identifiers(tree))
+        named = _seen_from_outside(tree)
         table = named - ours
         for name in named & ours:
             tables_of[name].append(table)

@@ -61,7 +61,7 @@ FREE_ON_A_BOARD = 144080
 FREE_AT_LEAST = 126112
 # What `cost_memory` tells beside imports; from VISIT on a computer is there.
 NOT_IMPORTS = ("code.py", "driver gone", "start gone", "device made", "resume gone", "visit made", "visit gone")
-VISIT = ("frames", "sending", "answers", "link", "telling", "visit", "visit made")
+VISIT = ("answers", "frames", "sending", "link", "telling", "visit", "visit made")
 _COUNTED_SAMPLES = 5200
 _SHOWN = 14
 
@@ -96,7 +96,7 @@ class Memory:
     @property
     def worn(self) -> int:
         """Bytes in use while somebody walks: `code.py`, the device made, what is let go taken off."""
-        return self.held("frames")
+        return self.held(VISIT[0])
 
     @property
     def visited(self) -> int:

@@ -28,7 +28,7 @@ _MODULES = ("detector", "trace", "sensing", "device")
 # What only making the device takes.
 _DONE = ("walktall.resume",)
 # What a computer's visit takes.
-_VISIT = ["walktall." + name for name in "visit telling link answers sending frames selftest".split()]
+_VISIT = ["walktall." + name for name in "visit telling link sending frames answers selftest".split()]
 
 
 def _reset_reason():

@@ -504,7 +504,7 @@ def test_what_was_loaded_for_a_computer_that_went_at_once_is_let_go(
     assert isinstance(one.work(10), Enough)
     assert max(arriving) == 2 and arriving[-1] == 0
     at_s = {name: at_s for at_s, name in let_go}
-    for name in ("visit", "telling", "link", "answers", "sending", "frames", "selftest"):
+    for name in ("visit", "telling", "link", "sending", "frames", "answers", "selftest"):
         assert began_s + 5 <= at_s[f"walktall.{name}"] <= began_s + 6
 
 

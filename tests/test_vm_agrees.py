@@ -1,7 +1,7 @@
 """Every pure module gives the same under MicroPython, with the board's 31-bit small ints, as under CPython."""
 
 import pytest
-from walktall import answers, selftest, visit
+from walktall import link, selftest, visit
 from walktall.selftest import HOST_ONLY
 from walktall_host import drive
 
@@ -10,7 +10,7 @@ from tests.vm.machine import EXERCISES, FIRMWARE_LIB, Machine
 NAMES = sorted(path.stem for path in EXERCISES.glob("exercise_*.py"))
 # Some are for the host alone.
 # Parts of a class in another module, with which they are exercised.
-WITHIN = {"sending": answers.Answers, "telling": visit.Visit}
+WITHIN = {"sending": link.Link, "telling": visit.Visit}
 NOT_PURE = {"__init__", *(name.removesuffix(".py") for name in HOST_ONLY)}
 
 

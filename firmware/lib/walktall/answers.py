@@ -1,14 +1,13 @@
 """What each request of a computer comes to: `link` reads and sends, here it is answered.
 
-Apart from `link` and `sending`, so that none takes much to compile: they come only when a computer does.
+Apart from `link` and `sending`, so that none takes much to compile: they come only when a computer does, this one, the
+largest, first.
 """
 
 # mypy: disable-error-code="attr-defined, has-type"
 # The other parts have the attributes.
 
 from struct import pack_into, unpack_from
-
-from .sending import Sending
 
 try:
     from micropython import const
@@ -70,7 +69,7 @@ _BODY = const(_HEADER_SIZE)
 _NO_NONCE = b"\x00\x00\x00\x00"
 
 
-class Answers(Sending):
+class Answers:
     """A part of `link.Link`, which has the buffers, the port and the frames; HELLO is answered by `sending`."""
 
     def _dispatch(self, kind, frame, size):

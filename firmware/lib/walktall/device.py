@@ -400,11 +400,11 @@ class Device(Sensing):
         try:
             gc.collect()
             if self.arriving == 1:
-                from . import frames  # noqa: F401
-            elif self.arriving == 2:
-                from . import sending  # noqa: F401
-            elif self.arriving == 3:
                 from . import answers  # noqa: F401
+            elif self.arriving == 2:
+                from . import frames  # noqa: F401
+            elif self.arriving == 3:
+                from . import sending  # noqa: F401
             elif self.arriving == 4:
                 from . import link  # noqa: F401
             elif self.arriving == 5:

@@ -18,7 +18,7 @@ It decides nothing about posture and keeps nothing: ``journal`` does.
 # mypy: disable-error-code="has-type"
 
 from . import frames as w
-from .answers import Answers
+from .sending import Sending
 from .ticks import ticks_diff
 
 try:
@@ -58,7 +58,7 @@ _PIECE_AT = const(_BODY + 6)  # in TRACE_DATA
 _NO_NONCE = b"\x00\x00\x00\x00"
 
 
-class Link(Answers):
+class Link(Sending):
     """The device's end of the wire.
 
     :param port: ``connected``, ``in_waiting``, ``readinto(buf)`` and ``write(buf)``, both of which return the number of

@@ -9,6 +9,7 @@ Apart from `answers` and `link`, so that none takes much to compile.
 from struct import pack_into
 
 from . import frames as w
+from .answers import Answers
 from .slots import FW_VERSION
 
 try:
@@ -74,7 +75,7 @@ _PIECE_AT = const(_BODY + 6)  # in TRACE_DATA
 _UNREADABLE_MAX = const(16)
 
 
-class Sending:
+class Sending(Answers):
     """A part of `link.Link`, which has the buffers, the port and the frames."""
 
     def _begin(self, what, first, limit):

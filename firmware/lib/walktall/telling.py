@@ -1,10 +1,12 @@
-"""What the device tells a computer of itself: HELLO, and LIVE_DATA of each moment.
+"""What the device tells a computer of itself: HELLO, LIVE_DATA of each moment, and how far what was asked for is.
 
 Apart from `visit`, so that neither takes much to compile.
 """
 
-# mypy: disable-error-code="attr-defined"
+# mypy: disable-error-code="attr-defined, has-type"
 # `visit.Visit` has the attributes.
+
+import gc
 
 try:
     from micropython import const
@@ -34,11 +36,13 @@ _HF_WALKING = const(32)
 _HF_SENSOR_FAULT = const(1024)
 _HF_MAINTENANCE = const(4096)
 _HF_SNOOZED = const(8192)
+_SELFTEST_RUNNING = const(2)
 
 # Of `events`; private, so that they fold: tests/test_house_rules.py holds them to it.
 _FORWARD = const(1)
 _BACK = const(2)
 _SIDE = const(4)
+_SAMPLE_HZ = const(52)
 
 _ID_TRC = const(0x6A)  # WHO_AM_I
 _ID_SOX = const(0x6C)
@@ -128,3 +132,31 @@ class Telling:
         values[18] = buzzes
         values[19] = device._battery_mv
         self.link.push_live(values)
+
+    def calibration_status(self):
+        """Index into `wire.CALIBRATION_NAMES`."""
+        return self._device._calibration_state
+
+    def selftest_into(self, buf):
+        """SELFTEST_RUNNING, having begun when nothing ran; once it is over PASSED or FAILED, with 8 bytes of vector
+        digest and 8 of source digest in `buf`. What is told is forgotten: asked again, it runs again."""
+        device = self._device
+        if self.sources is None and self._selftest_status == _SELFTEST_RUNNING:
+            # Not imported before: it and what it runs on take some KiB of heap, which it gives back.
+            gc.collect()
+            from .selftest import SelfTest, SourceDigest
+
+            self._selftest = SelfTest()
+            self.sources = SourceDigest(device._source_folder)
+        status = self._selftest_status
+        if status == _SELFTEST_RUNNING:
+            return status
+        self._selftest_status = _SELFTEST_RUNNING
+        for index in range(8):
+            buf[index] = device._vector_digest[index] if device._vector_digest else 0
+            buf[8 + index] = device._source_digest[index] if device._source_digest else 0
+        return status
+
+    def raw_left_s(self):
+        """Seconds of a raw recording left, 0: none runs."""
+        return (self.trace.raw_left + _SAMPLE_HZ - 1) // _SAMPLE_HZ

@@ -4,6 +4,9 @@
 what it needs (`link`, `telling`) is in memory.
 """
 
+# mypy: disable-error-code="assignment"
+# What is None between self-tests is made by `telling`.
+
 import gc
 
 try:
@@ -108,30 +111,6 @@ class Visit(Telling):
             device._calibration_state = 0
             device.chain.cancel_calibration()
 
-    def calibration_status(self):
-        """Index into `wire.CALIBRATION_NAMES`."""
-        return self._device._calibration_state
-
-    def selftest_into(self, buf):
-        """SELFTEST_RUNNING, having begun when nothing ran; once it is over PASSED or FAILED, with 8 bytes of vector
-        digest and 8 of source digest in `buf`. What is told is forgotten: asked again, it runs again."""
-        device = self._device
-        if self.sources is None and self._selftest_status == _SELFTEST_RUNNING:
-            # Not imported before: it and what it runs on take some KiB of heap, which it gives back.
-            gc.collect()
-            from .selftest import SelfTest, SourceDigest
-
-            self._selftest = SelfTest()
-            self.sources = SourceDigest(device._source_folder)
-        status = self._selftest_status
-        if status == _SELFTEST_RUNNING:
-            return status
-        self._selftest_status = _SELFTEST_RUNNING
-        for index in range(8):
-            buf[index] = device._vector_digest[index] if device._vector_digest else 0
-            buf[8 + index] = device._source_digest[index] if device._source_digest else 0
-        return status
-
     def step_selftest(self):
         """A quarter second of the vector, or a KiB of the files; the walk goes on meanwhile."""
         device = self._device
@@ -170,10 +149,6 @@ class Visit(Telling):
             return -1
         n = device.trace.record_raw(minutes * 60 * _SAMPLE_HZ, device.journal.boot)
         return n // _SAMPLE_HZ if n else -1
-
-    def raw_left_s(self):
-        """Seconds of a raw recording left, 0: none runs."""
-        return (self.trace.raw_left + _SAMPLE_HZ - 1) // _SAMPLE_HZ
 
     def maintenance(self):
         """True when `code.py` will restart: the drive goes to the computer, or comes back in a maintenance boot."""

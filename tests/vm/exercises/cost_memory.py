@@ -80,7 +80,7 @@ MODULES = (
     "events ticks fixmath packing limits slots rows tilt gait motion "
     "calibrate buttons supply coach detector buzz session chain journal trace resume wearing sensing device"
 ).split()
-VISIT = "frames sending answers link telling visit".split()
+VISIT = "answers frames sending link telling visit".split()
 # What `code.py` lets go, and when.
 LET_GO = {
     "driver gone": ("adafruit_lsm6ds", "adafruit_register", "adafruit_bus_device"),

@@ -1,6 +1,6 @@
 from kit import Chance, Digest
 from parts import Bank, some_bytes
-from walktall import answers, journal, records, wire
+from walktall import journal, records, sending, wire
 
 chance = Chance(31)
 BODY = 4
@@ -56,7 +56,7 @@ class Handler:
         return 5
 
 
-class Desk(answers.Answers):
+class Desk(sending.Sending):
     """The half of the link that reads and sends, as a list of what was sent."""
 
     def __init__(self, handler):

@@ -11,7 +11,7 @@ from walktall.device import Device
 from walktall.hw import let_go
 from walktall.hw.imu import Imu
 
-VISIT = ["walktall." + name for name in "visit telling link answers sending frames selftest".split()]
+VISIT = ["walktall." + name for name in "visit telling link sending frames answers selftest".split()]
 HELLO = b"\x00\x04\x01\x01\x01\x05\x0f\xe3\x21\x81\x00"
 
 

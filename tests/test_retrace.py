@@ -127,7 +127,7 @@ def test_unchanged_settings_give_exactly_the_recorded_events(seed: int) -> None:
             assert again.fields[index] == last[index], name
         assert again.fields[r.S_BUZZES] == last[r.S_BUZZES]
     assert told == len(live_events(clip))
-    assert told > 10
+    assert told >= 6, "a walk in which little was told shows little"
 
 
 @pytest.mark.parametrize(

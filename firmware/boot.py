@@ -48,7 +48,18 @@ def _no_keyboard():
     usb_midi.disable()
 
 
+def _no_radio():
+    """No files over Bluetooth: a reset in the second in which it is offered would show the recordings to the street."""
+    import supervisor
+
+    supervisor.runtime.ble_workflow = False
+
+
 def main():
+    try:
+        _no_radio()
+    except (AttributeError, NotImplementedError):
+        pass  # a board without
     try:
         _no_keyboard()
     except (ImportError, RuntimeError):

@@ -680,6 +680,53 @@ def test_the_clip_is_no_keyboard(desk: Callable[..., Desk]) -> None:
     assert "usb_midi.disable" in names
 
 
+def test_the_clip_offers_no_files_over_bluetooth(desk: Callable[..., Desk]) -> None:
+    one = desk()
+    one.run("boot.py")
+    assert one.modules["supervisor"].runtime.ble_workflow is False
+
+
+def test_a_board_without_bluetooth_boots_all_the_same(
+    desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = desk(PICO)
+    made = one._makes
+
+    def makes() -> dict[str, Any]:
+        does = made()
+
+        class Runtime(does["supervisor"]["Runtime"]):  # type: ignore[misc]
+            @property
+            def ble_workflow(self) -> bool:
+                return False
+
+            @ble_workflow.setter
+            def ble_workflow(self, value: bool) -> None:
+                raise NotImplementedError
+
+        does["supervisor"]["Runtime"] = Runtime
+        return does
+
+    monkeypatch.setattr(one, "_makes", makes)
+    one.run("boot.py")
+    names = [name for name, _ in one.calls]
+    assert names.index("usb_hid.disable") < names.index("usb_cdc.enable")
+    assert one.count("remount") == 1
+
+
+def test_a_driver_chip_without_its_library_costs_the_buzzes_alone(
+    desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "adafruit_drv2605", None)  # an import of it is an ImportError
+    one = desk(XIAO)
+    one.env["WALKTALL_MOTOR"] = "drv2605"
+    one.port.host.open()
+    one.port.host.write(wire.encode(wire.HELLO, 1))
+    assert isinstance(one.work(10), Enough)
+    assert b"motor missing" in bytes(one.port._to_host)
+    assert not Retained(one.memory).crashes
+
+
 def test_of_the_batterys_conversions_the_greatest_counts() -> None:
     from walktall.hw.power import Power
 

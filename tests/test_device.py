@@ -45,7 +45,7 @@ def test_a_lean_buzzes_within_hold_and_two_and_a_half_seconds_and_recovers(profi
     clip.run_until(zero + 85)
     began = [at for at, duty in clip.edges if duty]
     assert 40 + 10 <= began[0] / 1e6 - zero <= 40 + 12.5
-    assert clip.pulses()[:3] == pytest.approx([250, 250, 250], abs=1)
+    assert clip.pulses()[:3] == pytest.approx([250, 250, 250], abs=5)
     assert clip.names().count("buzz") == 2  # once more after 15 s
     assert clip.names()[-1] == "recovered"
     assert clip.honest()
@@ -79,6 +79,28 @@ def test_nothing_is_lost_while_the_motor_keeps_the_fifo_waiting(profile: str) ->
     assert clip.field("gap_s") == 0
 
 
+def test_no_sleep_is_shorter_than_the_shortest_that_an_nrf_can_be_woken_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = Clip(Walker(leans=LEAN), profile=CHIPS[0]).calibrated()
+    slept: list[float] = []
+    rest = clip.device.rest
+
+    def counted(sleep: Callable[[float], None]) -> None:
+        def nap(seconds: float) -> None:
+            slept.append(seconds)
+            sleep(seconds)
+
+        rest(nap)
+
+    monkeypatch.setattr(clip.device, "rest", counted)
+    clip.run_until(start_s(clip) + 60)
+    clip.port.host.open()
+    clip.run_for(5)
+    assert len(clip.pulses()) >= 3
+    assert len(slept) > 1000
+    assert min(slept) >= 0.005
+    assert max(slept) < 0.1
+
+
 def test_the_loop_turns_four_times_a_second_for_the_sensor() -> None:
     clip = Clip(button=False).calibrated()
     clip.run_until(start_s(clip) + 10)
@@ -110,12 +132,13 @@ def test_a_slow_loop_loses_time_but_no_honesty(seed: int) -> None:
     for _ in range(200):
         clip.step()
         clip.clock.sleep(chance.choice((0.0, 0.3, 1.0, 4.0)))
-    assert clip.field("gap_s") == 0
+    # Four seconds twice, with a look while the motor is driven in between, are more than the FIFO holds.
+    assert clip.field("gap_s") <= 2
     for _ in range(5):
         clip.step()
         clip.clock.sleep(30.0)  # longer than any FIFO
     clip.run_for(3)
-    assert 5 * 28 <= clip.field("gap_s") <= 5 * 32
+    assert 5 * 28 <= clip.field("gap_s") <= 5 * 32 + 2
     assert clip.honest()
 
 
@@ -308,7 +331,7 @@ def test_two_presses_calibrate_and_three_light_buzzes_say_so() -> None:
     clip.press(5.3)
     clip.run_until(15)
     assert clip.device.chain.calibrated
-    assert clip.pulses() == pytest.approx([150, 150, 150], abs=1)
+    assert clip.pulses() == pytest.approx([150, 150, 150], abs=5)
     assert Visit(clip.device, clip.port).calibration_status() == wire.CALIBRATION_NAMES.index("done")
 
 
@@ -318,7 +341,7 @@ def test_a_calibration_in_motion_is_refused_with_a_pattern_of_its_own() -> None:
     clip.press(10.3)
     clip.run_until(20)
     assert not clip.device.chain.calibrated
-    assert clip.pulses() == pytest.approx([900], abs=1)
+    assert clip.pulses() == pytest.approx([900], abs=5)
     assert Visit(clip.device, clip.port).calibration_status() == wire.CALIBRATION_NAMES.index("refused_moving")
 
 
@@ -431,7 +454,7 @@ def test_a_bow_finds_forward_whatever_way_the_clip_sits_and_both_are_one_commit(
     commits = clip.device.journal.head[journal.J_COMMITS]
     clip.run_until(19)
     assert off_forward_deg(clip, source) < 4
-    assert clip.pulses() == pytest.approx([150] * 6, abs=1)
+    assert clip.pulses() == pytest.approx([150] * 6, abs=5)
     clip.run_until(60)
     assert clip.device.journal.head[journal.J_COMMITS] == commits + 1
     assert clip.device.journal.unsaved == 0
@@ -445,7 +468,7 @@ def test_without_the_setting_a_bow_is_no_matter_and_the_axis_holds() -> None:
     clip, source = bowing(60.0, bow=False)
     clip.run_until(30)
     assert off_forward_deg(clip, source) == pytest.approx(60, abs=1)
-    assert clip.pulses() == pytest.approx([150] * 3, abs=1)
+    assert clip.pulses() == pytest.approx([150] * 3, abs=5)
 
 
 def test_a_bow_that_does_not_come_is_told_and_the_axis_holds() -> None:
@@ -660,7 +683,7 @@ def test_a_host_can_calibrate_and_identify() -> None:
     before = len(clip.pulses())
     clip.ask(wire.IDENTIFY, b"", 3)
     clip.run_for(3)
-    assert clip.pulses()[before:] == pytest.approx([200] * 5, abs=1)
+    assert clip.pulses()[before:] == pytest.approx([200] * 5, abs=5)
 
 
 def test_maintenance_is_refused_where_nobody_can_restart() -> None:

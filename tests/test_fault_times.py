@@ -248,7 +248,7 @@ def test_a_look_that_breaks_off_costs_the_buzz_ten_milliseconds(profile: str) ->
     pulses = [(on_us - began_us, off_us - began_us) for on_us, off_us in clip.pwm.pulses if on_us >= began_us]
     assert sum(off_us - on_us for on_us, off_us in pulses) >= 3 * 250_000 - 15_000
     assert len(pulses) == 4  # one of the three with a rest in it
-    assert abs(pulses[-1][1] - PATTERN_US) <= 2_000
+    assert abs(pulses[-1][1] - PATTERN_US) <= 5_000
     clip.run_for(3)
     assert clip.field("gap_s") == 0
 

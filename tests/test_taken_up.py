@@ -14,6 +14,7 @@ from tests.walking_board import Clip, Walker
 UTC_S = 200_000_000
 BOARDS = ("Seeed_XIAO_nRF52840_Sense", "raspberry_pi_pico")
 WATCHDOG = 6
+PIN = 5
 
 
 def records_of(clip: Clip) -> list[dict[str, int]]:
@@ -79,6 +80,34 @@ def test_after_a_watchdog_the_seconds_lost_are_a_gap() -> None:
     assert record["wear_s"] == pytest.approx(clip.clock.now_us / 1e6, abs=5)
     assert 1 <= record["gap_s"] <= 70
     assert flagged(record, r.FLAG_RESUMED)
+
+
+@pytest.mark.parametrize("lag_s", [70, 511])
+def test_a_clock_that_a_reset_set_back_is_put_forward_to_the_last_block(lag_s: int) -> None:
+    """An nRF's, of a reset at its pin: the walk goes on, and is no younger than what it holds."""
+    clip = walked(200.3)
+    before = clip.field("wear_s")
+    clip.rtc.utc_s -= lag_s
+    clip.restart(PIN, flush=False)
+    assert UTC_S + before - 60 <= clip.device.utc_s() <= UTC_S + clip.clock.now_us / 1e6
+    assert clip.rtc.utc_s == clip.device.utc_s()
+    clip.calibrated()
+    assert clip.device.session.open
+    assert clip.field("gap_s") == 0
+    clip.run_for(60)
+    clip.device.end_session(0, False)
+    (record,) = records_of(clip)
+    assert flagged(record, r.FLAG_RESUMED) and not flagged(record, r.FLAG_CUT)
+    assert record["start_utc_s"] == pytest.approx(UTC_S, abs=2)
+
+
+def test_a_clock_that_is_set_back_further_is_believed() -> None:
+    clip = walked(200.3)
+    clip.rtc.utc_s -= 900
+    clip.restart(PIN, flush=False)
+    assert not clip.device.session.open
+    (record,) = records_of(clip)
+    assert flagged(record, r.FLAG_CUT)
 
 
 def test_without_a_clock_the_seconds_lost_are_left_out() -> None:

@@ -128,7 +128,7 @@ class Supply:
 
 
 class Rtc:
-    """A clock that survives a reset and is lost with the battery.
+    """A clock that is lost with the battery and, on RP2040, by each reset.
 
     :param clock: the board's
     """
@@ -151,7 +151,7 @@ class Rtc:
         self._set_s = utc_s
 
     def lose(self) -> None:
-        """The battery is gone."""
+        """The battery is gone, or an RP2040 was reset."""
         self._set_us = None
 
 
@@ -319,7 +319,7 @@ class VirtualBoard:
         return tuple(made)
 
     def restart(self, reset_reason: int = 0, flush: bool = True) -> None:
-        """A reset: RAM is lost, flash, clock and supply stay.
+        """A reset: RAM is lost, flash and supply stay, and on nRF the clock.
 
         :param flush: write the drive's cache back first, as ``microcontroller.reset()`` does and a watchdog does not
         """
@@ -327,6 +327,8 @@ class VirtualBoard:
             if flush:
                 self.drive.flush()
             self._drop_ram()
+            if "rp2040" in self.profile.board_id or "pico" in self.profile.board_id:
+                self.rtc.lose()  # ports/raspberrypi/common-hal/rtc/RTC.c begins at 0 at each start
         self.boot(reset_reason)
 
     def power_cut(self) -> None:

@@ -59,7 +59,10 @@ _SECOND_MS = const(1000)
 _WATCH_MS = const(25)  # a burst of the sensor may come between
 # A host's request is answered within this; busy, the link is turned at once.
 _LINK_MS = const(20)
-_LINK_BUSY_MS = const(2)
+_LINK_BUSY_MS = const(5)
+# No sleep is shorter: on nRF one of 1 to 3 ms sets its alarm so near that it may be past before the chip sleeps, and
+# the next sure one is up to 512 s away (adafruit/circuitpython, issue 4525).
+_NAP_MS = const(5)
 # A computer that has gone for so long is not expected back; one that could not be let in is let in after this.
 _STAYS_S = const(10)
 _LET_IN_AGAIN_S = const(10)
@@ -296,6 +299,8 @@ class Device(Sensing):
         """
         try:
             wait = self.wait_ms()
+            if 0 < wait < _NAP_MS:
+                wait = _NAP_MS
             button = self._button
             if button is None or self._buttons.active:
                 if wait:
@@ -304,7 +309,7 @@ class Device(Sensing):
             end_ms = ticks_add(self._ticks_ms(), wait)
             # A clock that is set back in here must not make it longer.
             while wait > 0:
-                nap = wait if wait < _WATCH_MS else _WATCH_MS
+                nap = wait if wait < _WATCH_MS + _NAP_MS else _WATCH_MS
                 sleep(nap / 1000)
                 if bool(button.pressed) != self._buttons.down:
                     self._scan_ms = self._ticks_ms()

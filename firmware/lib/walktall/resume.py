@@ -35,6 +35,9 @@ _PENDING_MAX = const(64)
 _IDLE_END_S = const(600)  # as a session ends by itself
 _POWER_ON = const(1)  # and 0, unknown: the supply was away
 _UNTIMED_IDLE_S = const(60)
+# An nRF's clock that a reset took by surprise goes on from the last multiple of 512 s: its counter has 24 bits of
+# 32768 Hz, and what is above them is counted when it comes round (ports/nordic/supervisor/port.c).
+_CLOCK_LAGS_S = const(520)
 
 
 def recover(device, random_bytes):
@@ -79,6 +82,15 @@ def _bring_in(device, number):
     device.journal.commit(device.utc_s(), device._uptime_s)
 
 
+def _put_forward(device, lag_s):
+    """The clock is behind what the trace has seen, by so much at least."""
+    device._utc_base_s += lag_s
+    try:
+        device._rtc.utc_s = device.utc_s()
+    except (OSError, ValueError, RuntimeError, OverflowError) as fault:
+        device._note("rtc", fault)
+
+
 def _take_up(device):
     """The session of the checkpoint just read goes on, or, if that was long ago, is closed and recorded."""
     session = device.session
@@ -90,6 +102,9 @@ def _take_up(device):
     gap_s = 0
     if then_s and now_s:
         gap_s = now_s - then_s - trace.rows.buf[w.H_SECONDS]
+        if -_CLOCK_LAGS_S <= gap_s < 0:
+            _put_forward(device, -gap_s)
+            gap_s = 0
         goes_on = 0 <= gap_s <= _IDLE_END_S
     elif device._reset_reason > _POWER_ON:
         goes_on = True  # a reset of its own: it was a moment ago

@@ -32,7 +32,7 @@ def start(reset_reason):
     return device
 
 
-for cut_s, away_s, reason in ((70, 0, 3), (70, 30, 1), (130, 90000, 1), (200, 5, 0), (185, 700, 6)):
+for cut_s, away_s, reason in ((70, 0, 3), (70, 30, 1), (130, 90000, 1), (200, 5, 0), (185, 700, 6), (130, -300, 5)):
     banks = (Bank(), Bank())
     file = File(1024)
     rtc = Rtc()

@@ -206,7 +206,7 @@ class Imu:
             self._bus.writeto(self._address, self._two)
             self._reg[0] = _CTRL3_C
             for _ in range(_RESET_POLLS):
-                self._sleep(0.001)
+                self._sleep(0.005)  # less may be for long on nRF: see `device._NAP_MS`
                 self._bus.writeto_then_readfrom(self._address, self._reg, self._two, in_end=1)
                 if not self._two[0] & 1:
                     return who_am_i

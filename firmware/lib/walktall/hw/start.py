@@ -96,7 +96,6 @@ def _make_motor(profile):
         if pwm is not None:
             return hw_motor.PwmMotor(pwm), None
     if profile.motor == "drv2605":
-        import adafruit_drv2605
         import busio
 
         from .haptic import HapticMotor, SharedBus
@@ -107,11 +106,14 @@ def _make_motor(profile):
         scl = "SCL" if own else profile.imu_scl
         bus = None
         try:
+            import adafruit_drv2605
+
             bus = busio.I2C(boards.pin(board, scl), boards.pin(board, sda), frequency=400000)
             shared = bus if own else SharedBus(bus)
             return HapticMotor(adafruit_drv2605.DRV2605(shared)), None if own else shared
-        except (OSError, RuntimeError, ValueError):
-            # No such chip, or no pull-ups: the walk goes on without it, `info` tells, and the sensor opens the bus.
+        except (ImportError, OSError, RuntimeError, ValueError):
+            # No such chip, no pull-ups, no library for it: the walk goes on without it, `info` tells, and the sensor
+            # opens the bus.
             if bus is not None:
                 bus.deinit()
     return hw_motor.NoMotor(), None

@@ -1,7 +1,8 @@
 """The board's real-time clock, in seconds since 2020-01-01 UTC.
 
-It survives a reset and is lost with the battery: then it begins at some date of the past (2000 on nRF, 2020 or 2021 on
-RP2040), which no walk can have; anything before the year of this firmware therefore reads as "not set".
+On nRF it survives a reset, but of one at its pin, by a lock-up or a short dip it may forget up to 512 s: `resume` sets
+it right. On RP2040 each reset sets it back. Set back, or without its battery, it begins at some date of the past (2000,
+2020 or 2021), which no walk can have; anything before the year of this firmware therefore reads as "not set".
 """
 
 _EPOCH_UNIX_S = 1577836800  # 2020-01-01

@@ -264,3 +264,22 @@ def test_wear_is_the_rows_and_rows_are_the_wear() -> None:
     assert blocks[-1].flags & rows.B_END and blocks[-1].flags & rows.B_KEPT
     for second_class in range(1, r.S_CLASS_COUNT + 1):
         assert classes.count(second_class) == fields[r.S_CLASS_BASE + second_class]
+
+
+@pytest.mark.parametrize("run_s, more", [(65535, 1), (65535, 2), (65534, 3)])
+def test_a_block_that_claims_more_seconds_than_a_session_has_is_refused(run_s: int, more: int) -> None:
+    """A run of seconds takes four bytes, whatever its length, and single seconds may stand behind it."""
+    raw = bytearray(512)
+    seconds = bytes([events.CLASS_GOOD << 4 | 14, events.WALKS, *run_s.to_bytes(2, "little")])
+    seconds += bytes([events.CLASS_GOOD << 4, events.WALKS]) * more
+    begin = rows.HEADER_BYTES
+    raw[rows.H_MAGIC], raw[rows.H_LAYOUT], raw[rows.H_KIND] = rows.MAGIC, rows.LAYOUT, rows.KIND_ROWS
+    raw[rows.H_ROWS_FROM] = begin
+    raw[rows.H_ROWS_END : rows.H_ROWS_END + 2] = (begin + len(seconds)).to_bytes(2, "little")
+    raw[begin : begin + len(seconds)] = seconds
+    raw[rows.CRC_AT :] = r.crc32(bytes(raw[: rows.CRC_AT])).to_bytes(4, "little")
+    if run_s + more <= 65536:
+        assert len(retrace.read(bytes(raw)).rows) == run_s + more
+    else:
+        with pytest.raises(retrace.BadBlock, match="more seconds than a session has"):
+            retrace.read(bytes(raw))

@@ -155,6 +155,11 @@ class Block:
             if not self.flags & w.B_STAND:
                 self.stand_after = None
 
+    def _refuse_more_than(self, n):
+        """A block of a few bytes may claim any number of seconds."""
+        if len(self.rows) > n:
+            raise BadBlock("more seconds than a session has")
+
     def _read_each_row(self, raw, at, end):
         pitch = _int16(raw, w.H_PITCH)
         roll = _int16(raw, w.H_ROLL)
@@ -200,8 +205,7 @@ class Block:
             if width > 13:
                 if mixed or marked:
                     raise BadBlock("a run of seconds holds more than seconds")
-                if len(self.rows) + _uint(raw, at, 2) > _SECONDS_MAX:
-                    raise BadBlock("more seconds than a session has")
+                self._refuse_more_than(_SECONDS_MAX - _uint(raw, at, 2))
                 for _ in range(_uint(raw, at, 2)):
                     angles = ((pitch * w.STEP_CDEG,) * 4, (roll * w.STEP_CDEG,) * 4)
                     self.rows.append(Row(uptime_s, angles[0], angles[1], (state,) * 4, cadence_spm, second_class, ()))
@@ -236,6 +240,7 @@ class Block:
                 at += 4
             if not (-36000 <= pitch * w.STEP_CDEG <= 36000 and -36000 <= roll * w.STEP_CDEG <= 36000):
                 raise BadBlock("an angle of %d tenths of a degree" % pitch)
+            self._refuse_more_than(_SECONDS_MAX - 1)
             self.rows.append(
                 Row(uptime_s, tuple(pitches), tuple(rolls), states, cadence_spm, second_class, tuple(marks))
             )
